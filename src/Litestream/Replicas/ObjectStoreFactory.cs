@@ -1,0 +1,47 @@
+namespace Litestream.Replicas;
+
+/// <summary>What a backend registers: its scheme, its layout, its settings, and how to open it.</summary>
+/// <param name="Schemes">URL schemes it serves, lower case; the first is its <c>type</c> in configuration files.</param>
+/// <param name="Layout">How LTX files are named in it.</param>
+/// <param name="Settings">Names of the settings it understands, besides the URL; used for "did you mean".</param>
+/// <param name="Open">Opens the store. Throws <see cref="LitestreamException"/> with <see cref="LitestreamError.InvalidConfiguration"/> for what can never work; does not touch the network.</param>
+public sealed record ObjectStoreBackend(
+    IReadOnlyList<string> Schemes,
+    ReplicaLayout Layout,
+    IReadOnlyCollection<string> Settings,
+    Func<ReplicaOptions, ObjectStore> Open
+);
+
+/// <summary>The backends that are known, by scheme. Immutable; the folder backend (<c>file</c>) is always there.</summary>
+public sealed class ObjectStoreFactory
+{
+    private readonly Dictionary<string, ObjectStoreBackend> _backends = new(StringComparer.Ordinal);
+
+    /// <summary>Knows <c>file</c> and the given backends.</summary>
+    public ObjectStoreFactory(params IEnumerable<ObjectStoreBackend> backends)
+    {
+        foreach (var backend in backends.Prepend(FileObjectStore.Backend))
+        foreach (var scheme in backend.Schemes)
+            _backends[scheme] = backend;
+    }
+
+    /// <summary>All schemes, sorted.</summary>
+    public IReadOnlyList<string> Schemes => [.. _backends.Keys.Order(StringComparer.Ordinal)];
+
+    /// <summary>The backend of a scheme; null when unknown.</summary>
+    public ObjectStoreBackend? Find(string scheme) => _backends.GetValueOrDefault(scheme);
+
+    /// <summary>Opens the store of a replica and the client for LTX files above it.</summary>
+    /// <exception cref="LitestreamException"><see cref="LitestreamError.InvalidConfiguration"/>: unknown scheme or settings that can never work.</exception>
+    public ReplicaClient Open(ReplicaOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        var backend =
+            Find(options.Url.Scheme)
+            ?? throw new LitestreamException(LitestreamError.InvalidConfiguration, $"unknown replica type '{options.Url.Scheme}' in {options.Url}")
+            {
+                Hint = $"known types: {string.Join(", ", Schemes)}",
+            };
+        return new ReplicaClient(backend.Open(options), backend.Layout);
+    }
+}

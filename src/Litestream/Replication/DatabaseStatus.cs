@@ -1,0 +1,117 @@
+using Litestream.Ltx;
+
+namespace Litestream.Replication;
+
+/// <summary>How a database or replica is doing.</summary>
+public enum ReplicationState
+{
+    /// <summary>Not opened yet: the file is not there, or its first look is still running.</summary>
+    Starting,
+
+    /// <summary>Commits or files are waiting to be copied.</summary>
+    CatchingUp,
+
+    /// <summary>Everything committed when last looked is copied.</summary>
+    Current,
+
+    /// <summary>Another program keeps us from reading or moving on; the cause names it where the system tells.</summary>
+    Blocked,
+
+    /// <summary>The last try failed; it is retried.</summary>
+    Failing,
+
+    /// <summary>Another engine writes to the same place; nothing is written by us any more.</summary>
+    Fenced,
+
+    /// <summary>Stopped.</summary>
+    Stopped,
+}
+
+/// <summary>What the outside may see of one database. Immutable; swapped whole after each step.</summary>
+public sealed record DatabaseStatus
+{
+    /// <summary>Absolute path.</summary>
+    public required string Path { get; init; }
+
+    /// <summary>How reading the source is doing.</summary>
+    public ReplicationState State { get; init; }
+
+    /// <summary>Why, when the state is not a good one; one line for people.</summary>
+    public string? Cause { get; init; }
+
+    /// <summary>Since when the state is as it is.</summary>
+    public DateTimeOffset Since { get; init; }
+
+    /// <summary>Last transaction in the local LTX directory.</summary>
+    public Txid Txid { get; init; }
+
+    /// <summary>When that transaction was read from the WAL; null before the first.</summary>
+    public DateTimeOffset? TxidTime { get; init; }
+
+    /// <summary>Bytes of the database file when last looked.</summary>
+    public long DatabaseBytes { get; init; }
+
+    /// <summary>Bytes of the WAL that are in use (not the file's size) when last looked.</summary>
+    public long WalBytes { get; init; }
+
+    /// <summary>Bytes of LTX files kept locally.</summary>
+    public long LocalBytes { get; init; }
+
+    /// <summary>When the last look at the WAL ended without an error; null before the first.</summary>
+    public DateTimeOffset? LastSync { get; init; }
+
+    /// <summary>When the last checkpoint ended; null before the first.</summary>
+    public DateTimeOffset? LastCheckpoint { get; init; }
+
+    /// <summary>Full files written since the start, and why the last one was; null when none.</summary>
+    public string? LastFullReason { get; init; }
+
+    /// <summary>The replicas, in configured order.</summary>
+    public IReadOnlyList<ReplicaStatus> Replicas { get; init; } = [];
+}
+
+/// <summary>What the outside may see of one replica. Immutable.</summary>
+public sealed record ReplicaStatus
+{
+    /// <summary>Its name.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>Its URL without secrets.</summary>
+    public required string Location { get; init; }
+
+    /// <summary>Backend: <c>file</c>, <c>s3</c>, ...</summary>
+    public required string Kind { get; init; }
+
+    /// <summary>How it is doing.</summary>
+    public ReplicationState State { get; init; }
+
+    /// <summary>The last error, when failing; one line for people.</summary>
+    public string? Cause { get; init; }
+
+    /// <summary>Since when the state is as it is.</summary>
+    public DateTimeOffset Since { get; init; }
+
+    /// <summary>Last transaction that the store has confirmed.</summary>
+    public Txid Txid { get; init; }
+
+    /// <summary>When the store confirmed the last file; null before the first since the start.</summary>
+    public DateTimeOffset? LastUpload { get; init; }
+
+    /// <summary>When it was last known to hold everything; null before.</summary>
+    public DateTimeOffset? LastCurrent { get; init; }
+
+    /// <summary>Local bytes that wait for upload.</summary>
+    public long PendingBytes { get; init; }
+
+    /// <summary>Transactions that wait for upload.</summary>
+    public long PendingTransactions { get; init; }
+
+    /// <summary>Time of the oldest transaction that is not confirmed; null when none waits.</summary>
+    public DateTimeOffset? OldestPending { get; init; }
+
+    /// <summary>Failed tries since the last success.</summary>
+    public int Failures { get; init; }
+
+    /// <summary>When it is tried again; null when not failing.</summary>
+    public DateTimeOffset? NextRetry { get; init; }
+}

@@ -1,0 +1,48 @@
+using Litestream.Ltx;
+
+namespace Litestream.Restore;
+
+/// <summary>How thoroughly a restored database is checked before it gets its name.</summary>
+public enum IntegrityCheckMode
+{
+    /// <summary>Only the files' own checksums.</summary>
+    None,
+
+    /// <summary><c>PRAGMA quick_check</c>.</summary>
+    Quick,
+
+    /// <summary><c>PRAGMA integrity_check</c>.</summary>
+    Full,
+}
+
+/// <summary>Which state of the database is wanted. Both null: the newest.</summary>
+/// <param name="Txid">Exactly the state after this transaction.</param>
+/// <param name="Timestamp">The newest state strictly before this moment.</param>
+public sealed record RestoreTarget(Txid? Txid = null, DateTimeOffset? Timestamp = null)
+{
+    /// <summary>The newest state.</summary>
+    public static RestoreTarget Latest { get; } = new();
+}
+
+/// <summary>How to restore. Immutable.</summary>
+public sealed record RestoreOptions
+{
+    /// <summary>The file to make. It must not exist, nor <c>-wal</c>, <c>-shm</c>, <c>-journal</c> beside it; an existing file of 0 bytes is replaced.</summary>
+    public required string OutputPath { get; init; }
+
+    /// <summary>Which state.</summary>
+    public RestoreTarget Target { get; init; } = RestoreTarget.Latest;
+
+    /// <summary>Default: <see cref="IntegrityCheckMode.None"/>, as Litestream.</summary>
+    public IntegrityCheckMode IntegrityCheck { get; init; }
+
+    /// <summary>Files downloaded ahead at the same time. Default 8.</summary>
+    public int Parallelism { get; init; } = 8;
+}
+
+/// <summary>What a restore did.</summary>
+/// <param name="OutputPath">The file made.</param>
+/// <param name="Txid">The state it holds.</param>
+/// <param name="SizeBytes">Its size.</param>
+/// <param name="Duration">Time taken.</param>
+public sealed record RestoreResult(string OutputPath, Txid Txid, long SizeBytes, TimeSpan Duration);
