@@ -22,14 +22,15 @@ public static class Fixtures
     public static string PathOf(params string[] parts)
     {
         var wanted = string.Join('/', parts);
-        if (Root is not { } root)
+        var root = Root;
+        if (root is null)
             Require.Unavailable(
                 $"fixtures ({wanted})",
                 "put them at shared/fixtures beside the repository, or name their folder in LITESTREAM_FIXTURES"
             );
         var path = Path.Combine([root, .. parts]);
         if (!File.Exists(path) && !Directory.Exists(path))
-            Require.Unavailable($"fixture {wanted}", $"it is not in the fixtures folder; name another one in LITESTREAM_FIXTURES");
+            Require.Unavailable($"fixture {wanted}", "it is not in the fixtures folder; name another one in LITESTREAM_FIXTURES");
         return path;
     }
 
