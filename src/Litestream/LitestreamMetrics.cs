@@ -1,3 +1,4 @@
+using System.Globalization;
 using Litestream.Diagnostics;
 using Litestream.Replication;
 
@@ -31,7 +32,8 @@ public sealed class LitestreamMetrics
         var samples = new List<MetricSample>();
         foreach (var database in _databases())
             AddDatabase(samples, database, _counters.Of(database.Path));
-        _counters.Operations.AddTo(samples);
+        foreach (var operation in _counters.Operations.Snapshot())
+            AddOperation(samples, operation);
         return [.. samples.GroupBy(s => s.Name).SelectMany(g => g)];
     }
 
@@ -61,11 +63,48 @@ public sealed class LitestreamMetrics
         {
             (string, string) name = ("name", replica.Name);
             Add("litestream_replica_txid", "gauge", "Last transaction that the replica has confirmed.", replica.Txid.Value, name);
-            Add("litestream_replica_lag_transactions", "gauge", "Transactions that wait for the replica.", replica.PendingTransactions, name);
+            Add(
+                "litestream_replica_lag_transactions",
+                "gauge",
+                "Transactions that wait for the replica.",
+                replica.PendingTransactions,
+                name
+            );
             Add("litestream_replica_lag_bytes", "gauge", "Bytes of LTX files that wait for the replica.", replica.PendingBytes, name);
             Add("litestream_replica_failures", "gauge", "Failed tries since the last success.", replica.Failures, name);
             var last = replica.LastUpload?.ToUnixTimeMilliseconds() / 1000.0 ?? 0;
-            Add("litestream_replica_last_upload_timestamp_seconds", "gauge", "When the replica last confirmed a file; 0: not since the start.", last, name);
+            Add(
+                "litestream_replica_last_upload_timestamp_seconds",
+                "gauge",
+                "When the replica last confirmed a file; 0: not since the start.",
+                last,
+                name
+            );
         }
+    }
+
+    private static void AddOperation(List<MetricSample> samples, ReplicaOperationSnapshot operation)
+    {
+        (string, string)[] labels = [("replica_type", operation.ReplicaType), ("operation", operation.Operation)];
+        void Add(string name, string type, string help, double value, params (string, string)[] more) =>
+            samples.Add(new MetricSample(name, type, help, [.. labels, .. more], value));
+
+        Add("litestream_replica_operation_total", "counter", "Operations on replicas' stores.", operation.Count);
+        Add("litestream_replica_operation_bytes", "counter", "Bytes sent to or received from replicas' stores.", operation.Bytes);
+        foreach (var (code, count) in operation.Errors)
+            Add("litestream_replica_operation_errors_total", "counter", "Operations that failed.", count, ("code", code));
+        const string duration = "litestream_replica_operation_duration_seconds";
+        const string help = "Durations of operations on replicas' stores.";
+        long sum = 0;
+        for (var i = 0; i < operation.DurationBuckets.Count; i++)
+        {
+            sum += operation.DurationBuckets[i];
+            var bound =
+                i < ReplicaOperationMetrics.DurationBounds.Count ? ReplicaOperationMetrics.DurationBounds[i] : double.PositiveInfinity;
+            var text = double.IsPositiveInfinity(bound) ? "+Inf" : bound.ToString(CultureInfo.InvariantCulture);
+            samples.Add(new MetricSample(duration, "histogram", help, [.. labels, ("le", text)], sum, "_bucket"));
+        }
+        samples.Add(new MetricSample(duration, "histogram", help, labels, operation.DurationSum.TotalSeconds, "_sum"));
+        samples.Add(new MetricSample(duration, "histogram", help, labels, operation.Count, "_count"));
     }
 }

@@ -182,7 +182,7 @@ public sealed class LitestreamStore : IAsyncDisposable
         var names = ReplicaNames.Assign(options.Replicas);
         var opened = new List<(string, ReplicaOptions, ReplicaClient)>();
         for (var i = 0; i < options.Replicas.Count; i++)
-            opened.Add((names[i], options.Replicas[i], _stores.Open(options.Replicas[i], _services.Metrics.Operations)));
+            opened.Add((names[i], options.Replicas[i], _stores.Open(options.Replicas[i], _services.Metrics.Operations, _services.Time)));
         Entry? entry = null;
         var database = new ReplicatedDatabase(options, opened, _services, () => entry?.Wake(_scheduler));
         entry = new Entry(database);

@@ -20,7 +20,8 @@ internal sealed record CheckpointPolicy(int FrameLimit, TimeSpan Interval)
     internal bool IsDueBySilence(WalIndexHeader end, WalIndexHeader lastCycle, TimeSpan silence) =>
         Interval > TimeSpan.Zero && silence >= Interval && end.LastFrame > 0 && HasNews(end, lastCycle);
 
-    private static bool HasNews(WalIndexHeader end, WalIndexHeader lastCycle) => end.Salt != lastCycle.Salt || end.LastFrame != lastCycle.LastFrame;
+    private static bool HasNews(WalIndexHeader end, WalIndexHeader lastCycle) =>
+        end.Salt != lastCycle.Salt || end.LastFrame != lastCycle.LastFrame;
 
     /// <summary>How long until the WAL could be at its limit, by its present rate: a quarter of that, so that the limit is met closely.</summary>
     internal TimeSpan NextLook(WalIndexHeader end, double framesPerSecond, TimeSpan longest)

@@ -23,13 +23,21 @@ internal static partial class Log
     [LoggerMessage(6, LogLevel.Debug, "{Database}: checkpoint {Outcome}, WAL had {Frames} frames, took {Elapsed}")]
     internal static partial void Checkpointed(this ILogger log, string database, CheckpointOutcome outcome, uint frames, TimeSpan elapsed);
 
-    [LoggerMessage(7, LogLevel.Warning, "{Database}: the newest local file {File} cannot be read ({Message}); it is set aside and the next file holds everything")]
+    [LoggerMessage(
+        7,
+        LogLevel.Warning,
+        "{Database}: the newest local file {File} cannot be read ({Message}); it is set aside and the next file holds everything"
+    )]
     internal static partial void LocalFileDamaged(this ILogger log, string database, string file, string message);
 
     [LoggerMessage(8, LogLevel.Warning, "{Database}: the file was replaced or removed; opening it anew")]
     internal static partial void Replaced(this ILogger log, string database);
 
-    [LoggerMessage(9, LogLevel.Warning, "{Database}: {Count} local files were deleted before every replica had them (limit {Limit} bytes); such a replica gets a snapshot")]
+    [LoggerMessage(
+        9,
+        LogLevel.Warning,
+        "{Database}: {Count} local files were deleted before every replica had them (limit {Limit} bytes); such a replica gets a snapshot"
+    )]
     internal static partial void LocalFilesDropped(this ILogger log, string database, int count, long limit);
 
     [LoggerMessage(10, LogLevel.Information, "{Database}: replica {Replica} ({Location}) is at {Txid}")]
@@ -41,10 +49,18 @@ internal static partial class Log
     [LoggerMessage(12, LogLevel.Information, "{Database}: replica {Replica} works again after {Failures} failures")]
     internal static partial void ReplicaRecovered(this ILogger log, string database, string replica, int failures);
 
-    [LoggerMessage(13, LogLevel.Warning, "{Database}: replica {Replica} is at {Replicated}, ahead of the local {Local}: transactions go on behind it, and the next file holds everything")]
+    [LoggerMessage(
+        13,
+        LogLevel.Warning,
+        "{Database}: replica {Replica} is at {Replicated}, ahead of the local {Local}: transactions go on behind it, and the next file holds everything"
+    )]
     internal static partial void ReplicaAhead(this ILogger log, string database, string replica, Txid replicated, Txid local);
 
-    [LoggerMessage(14, LogLevel.Warning, "{Database}: replica {Replica} at {Replicated} cannot be continued from local files; it gets a snapshot at {Txid} ({Bytes} bytes)")]
+    [LoggerMessage(
+        14,
+        LogLevel.Warning,
+        "{Database}: replica {Replica} at {Replicated} cannot be continued from local files; it gets a snapshot at {Txid} ({Bytes} bytes)"
+    )]
     internal static partial void ReplicaRebased(this ILogger log, string database, string replica, Txid replicated, Txid txid, long bytes);
 
     [LoggerMessage(

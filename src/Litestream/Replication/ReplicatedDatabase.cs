@@ -45,7 +45,8 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
         _files = new LocalFiles(new LtxDirectory(services.Files, MetaPathOf(options)));
         var feed = new ReplicaFeed(options.Path, _files, WriteSnapshotAsync, GoOnBehind);
         Replicas = [.. replicas.Select(r => new Replica(r.Name, r.Options, r.Client, feed, services))];
-        _shipInterval = options.MonitorInterval ?? (replicas.Count == 0 ? TimeSpan.FromSeconds(1) : replicas.Min(r => r.Options.SyncInterval));
+        _shipInterval =
+            options.MonitorInterval ?? (replicas.Count == 0 ? TimeSpan.FromSeconds(1) : replicas.Min(r => r.Options.SyncInterval));
         _checkpointPolicy = new CheckpointPolicy(
             options.MinCheckpointPageCount ?? CheckpointPolicy.DefaultFrameLimit,
             options.CheckpointInterval
@@ -68,8 +69,7 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
 
     /// <summary>The folder of the engine's own files for a database.</summary>
     internal static string MetaPathOf(DatabaseOptions options) =>
-        options.MetaPath
-        ?? Path.Combine(Path.GetDirectoryName(options.Path) ?? "", $".{Path.GetFileName(options.Path)}-litestream");
+        options.MetaPath ?? Path.Combine(Path.GetDirectoryName(options.Path) ?? "", $".{Path.GetFileName(options.Path)}-litestream");
 
     /// <summary>Looks at the WAL and does what is due: open, copy, checkpoint.</summary>
     /// <returns>When to be called again.</returns>
@@ -158,7 +158,11 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
         // All databases look on the same beat, so that five hundred of them wake the process once and not five hundred times.
         var beat = period.Ticks;
         var next = new DateTimeOffset((now.Ticks / beat + 1) * beat, TimeSpan.Zero);
-        if (_checkpointPolicy.Interval > TimeSpan.Zero && end.LastFrame > 0 && _checkpointPolicy.IsDueBySilence(end, _clock.LastCycle, TimeSpan.MaxValue))
+        if (
+            _checkpointPolicy.Interval > TimeSpan.Zero
+            && end.LastFrame > 0
+            && _checkpointPolicy.IsDueBySilence(end, _clock.LastCycle, TimeSpan.MaxValue)
+        )
         {
             var due = _clock.LastNews + _checkpointPolicy.Interval;
             if (due < _clock.NextCycle)
@@ -210,7 +214,11 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
         var start = _services.Time.GetTimestamp();
         var checkpointer = new Checkpointer(_session!.Source, SyncSessionAsync, _services.Time);
         var outcome = await checkpointer.RunAsync(cancellationToken).ConfigureAwait(false);
-        if (inSilence && outcome == CheckpointOutcome.Complete && _session.Source.Wal.LengthBytes > 2L * _checkpointPolicy.FrameLimit * end.PageSize)
+        if (
+            inSilence
+            && outcome == CheckpointOutcome.Complete
+            && _session.Source.Wal.LengthBytes > 2L * _checkpointPolicy.FrameLimit * end.PageSize
+        )
             checkpointer.TryTruncate();
         var now = _services.Time.GetUtcNow();
         _clock.LastShip = now;
@@ -237,7 +245,7 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
     {
         if (_session is not null)
             return true;
-        if (!_services.Files.FileExists(_options.Path))
+        if (!SourceConnection.Exists(_options.Path))
         {
             SetState(ReplicationState.Starting, "the file is not there yet");
             return false;
@@ -245,6 +253,7 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
         TakeEngineLock();
         if (!_localLoaded)
         {
+            _files.Directory.CreateLevel(LtxFileInfo.MinLevel);
             _files.Directory.RemoveTemporaryFiles();
             _files.Load();
             _localLoaded = true;
@@ -326,7 +335,9 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
     {
         var (snapshot, position) = await OpenSnapshotAsync(cancellationToken).ConfigureAwait(false);
         using (snapshot)
-            return await SnapshotWriter.WriteAsync(client, snapshot, position, _options.LegacyPageFrames, cancellationToken).ConfigureAwait(false);
+            return await SnapshotWriter
+                .WriteAsync(client, snapshot, position, _options.LegacyPageFrames, cancellationToken)
+                .ConfigureAwait(false);
     }
 
     /// <summary>A reader that shows the database at exactly the position of the newest local file.</summary>

@@ -52,7 +52,12 @@ internal static class SnapshotWriter
     }
 
     /// <summary>Hands every page of the database to an encoder, in order, without the lock page.</summary>
-    internal static async Task WritePagesAsync(SourceSnapshot snapshot, LtxEncoder encoder, Memory<byte> page, CancellationToken cancellationToken)
+    internal static async Task WritePagesAsync(
+        SourceSnapshot snapshot,
+        LtxEncoder encoder,
+        Memory<byte> page,
+        CancellationToken cancellationToken
+    )
     {
         var lockPage = LtxChecksum.LockPage(page.Length);
         for (uint number = 1; number <= snapshot.Commit; number++)
@@ -64,7 +69,13 @@ internal static class SnapshotWriter
         }
     }
 
-    private static async Task EncodeAsync(PipeWriter writer, LtxHeader header, SourceSnapshot snapshot, bool legacy, CancellationToken cancellationToken)
+    private static async Task EncodeAsync(
+        PipeWriter writer,
+        LtxHeader header,
+        SourceSnapshot snapshot,
+        bool legacy,
+        CancellationToken cancellationToken
+    )
     {
         var page = ArrayPool<byte>.Shared.Rent(header.PageSize);
         Exception? failure = null;

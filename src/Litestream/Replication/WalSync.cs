@@ -24,7 +24,10 @@ internal sealed class WalSync(LtxDirectory directory, DurableFiles files, Databa
         using (var reader = new WalReader(source.Wal, end, afterFrame, seed))
             map = PageMap.Read(reader, end.PageSize, options.MaxSyncWalBytes, cancellationToken);
         if (map.Commit == 0)
-            throw new LitestreamException(LitestreamError.Corrupt, $"{source.Wal.Path}: no commit in frames {afterFrame + 1} to {end.LastFrame}")
+            throw new LitestreamException(
+                LitestreamError.Corrupt,
+                $"{source.Wal.Path}: no commit in frames {afterFrame + 1} to {end.LastFrame}"
+            )
             {
                 Path = source.Wal.Path,
             };
@@ -159,7 +162,10 @@ internal sealed class WalSync(LtxDirectory directory, DurableFiles files, Databa
     private static void ReadFrame(WalFile wal, long frame, uint number, WalIndexHeader end, Span<byte> page)
     {
         if (wal.ReadFrame(frame, page) is not { } header || header.PageNumber != number || header.Salt != end.Salt)
-            throw new LitestreamException(LitestreamError.Corrupt, $"{wal.Path}: frame {frame} changed while it was copied") { Path = wal.Path };
+            throw new LitestreamException(LitestreamError.Corrupt, $"{wal.Path}: frame {frame} changed while it was copied")
+            {
+                Path = wal.Path,
+            };
     }
 }
 

@@ -144,7 +144,9 @@ internal sealed class EngineConnection : IDisposable
         var statement = Prepare(sql);
         var rc = NativeSqlite.sqlite3_step(statement);
         var reset = NativeSqlite.sqlite3_reset(statement);
-        return rc is NativeSqlite.Row or NativeSqlite.Done ? NativeSqlite.Ok : reset == NativeSqlite.Ok ? rc : reset;
+        return rc is NativeSqlite.Row or NativeSqlite.Done ? NativeSqlite.Ok
+            : reset == NativeSqlite.Ok ? rc
+            : reset;
     }
 
     private IntPtr Prepare(string sql)

@@ -57,7 +57,8 @@ internal sealed class SourceConnection : IDisposable
         return new SourceConnection(path, busyTimeout);
     }
 
-    internal static bool IsCheckpointSafe => NativeSqlite.sqlite3_libversion_number() >= NativeSqlite.FirstSafeCheckpointVersion;
+    /// <summary>True when there is a file at the path; only its name is looked up, it is not opened.</summary>
+    internal static bool Exists(string path) => System.IO.File.Exists(path);
 
     /// <summary>The file as SQLite knows it, symbolic links resolved.</summary>
     internal string Path { get; }
@@ -139,7 +140,10 @@ internal sealed class SourceConnection : IDisposable
         if (mode != "wal")
             mode = _readers[0].QueryText("PRAGMA journal_mode=wal");
         if (mode != "wal")
-            throw new LitestreamException(LitestreamError.Database, $"{path}: journal mode is '{mode}' and cannot be changed to WAL, which replication needs")
+            throw new LitestreamException(
+                LitestreamError.Database,
+                $"{path}: journal mode is '{mode}' and cannot be changed to WAL, which replication needs"
+            )
             {
                 IsTransient = true,
                 Hint = "close programs that hold the database in another journal mode",

@@ -13,7 +13,9 @@ internal sealed class WalFile : IDisposable
         Path = path;
         try
         {
+#pragma warning disable RS0030 // The one place that may: the -wal file carries no lock of SQLite's.
             _handle = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, FileOptions.None, 0);
+#pragma warning restore RS0030
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

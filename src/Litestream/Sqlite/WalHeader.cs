@@ -3,7 +3,13 @@ using System.Buffers.Binary;
 namespace Litestream.Sqlite;
 
 /// <summary>The first 32 bytes of a WAL file.</summary>
-internal readonly record struct WalHeader(bool BigEndianChecksums, int PageSize, uint CheckpointSequence, WalSalt Salt, WalChecksum Checksum)
+internal readonly record struct WalHeader(
+    bool BigEndianChecksums,
+    int PageSize,
+    uint CheckpointSequence,
+    WalSalt Salt,
+    WalChecksum Checksum
+)
 {
     internal const int Size = 32;
     private const uint MagicLittleEndian = 0x377f0682;
@@ -21,7 +27,10 @@ internal readonly record struct WalHeader(bool BigEndianChecksums, int PageSize,
         if (magic is not (MagicLittleEndian or MagicBigEndian))
             throw Corrupt(path, $"magic number {magic:x8}");
         var bigEndian = magic == MagicBigEndian;
-        var checksum = new WalChecksum(BinaryPrimitives.ReadUInt32BigEndian(bytes[24..]), BinaryPrimitives.ReadUInt32BigEndian(bytes[28..]));
+        var checksum = new WalChecksum(
+            BinaryPrimitives.ReadUInt32BigEndian(bytes[24..]),
+            BinaryPrimitives.ReadUInt32BigEndian(bytes[28..])
+        );
         if (default(WalChecksum).Add(bytes[..24], bigEndian) != checksum)
             return null;
         var version = BinaryPrimitives.ReadUInt32BigEndian(bytes[4..]);
