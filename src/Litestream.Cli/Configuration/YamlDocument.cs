@@ -109,7 +109,7 @@ internal sealed class YamlDocument
     {
         // An error noticed at the end of the file is shown on the last line that has text.
         var lines = text.TrimEnd().AsSpan().Count('\n') + 1;
-        var line = (int)Math.Min(e.Start.Line, lines);
+        var line = (int)Math.Min(Math.Max(e.Start.Line, e.End.Line), lines);
         var message = e.Message.TrimEnd('.');
         if (message.StartsWith("While ", StringComparison.Ordinal) && message.IndexOf(", ", StringComparison.Ordinal) is > 0 and var comma)
             message = message[(comma + 2)..];
