@@ -179,9 +179,25 @@ public class RestorePlannerTests
         var exception = await Assert.ThrowsAsync<LitestreamException>(() =>
             RestorePlanner.PlanAsync(replica.Client, RestoreTarget.Latest, Cancel)
         );
-        Assert.Equal(LitestreamError.NotFound, exception.Error);
+        Assert.Equal(LitestreamError.InvalidConfiguration, exception.Error);
         Assert.Contains("Litestream 0.3", exception.Message, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public async Task Plan_StrayNamesUnderGenerations_AreNoBackups()
+    {
+        await using var replica = await SampleReplica.CreateAsync(2);
+        replica.Store.Write("generations/notes.txt", [1]);
+        replica.Store.Write("generations/0123456789abcdef/wal/x", [1]);
+        Assert.Equal(new Txid(2), (await RestorePlanner.PlanAsync(replica.Client, RestoreTarget.Latest, Cancel)).Txid);
+    }
+
+    [Fact]
+    public void Plan_NoFileStartsAtTheBeginning_IsNotAnEmptyReplica() =>
+        Assert.Equal(
+            LitestreamError.Gap,
+            Assert.Throws<LitestreamException>(() => RestorePlanner.Plan(Files("9:2-4"), RestoreTarget.Latest)).Error
+        );
 
     [Fact]
     public async Task Plan_GenuineReplicaOfLitestream03_SaysSo()
