@@ -128,13 +128,6 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
     private async Task<DateTimeOffset?> LookAsync(CancellationToken cancellationToken)
     {
         var source = _session!.Source;
-        if (source.HasMoved)
-        {
-            _services.Log.Replaced(_options.Path);
-            CloseSession();
-            _forceFull = FullReason.DatabaseReplaced;
-            return _services.Time.GetUtcNow();
-        }
         var now = _services.Time.GetUtcNow();
         var end = source.Look();
         _clock.See(end, now);
@@ -243,8 +236,14 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
     /// <returns>False when there is no database yet.</returns>
     private async Task<bool> OpenIfNeededAsync(CancellationToken cancellationToken)
     {
-        if (_session is not null)
+        if (_session is { Source.HasMoved: false })
             return true;
+        if (_session is not null)
+        {
+            _services.Log.Replaced(_options.Path);
+            CloseSession();
+            _forceFull = FullReason.DatabaseReplaced;
+        }
         if (!SourceConnection.Exists(_options.Path))
         {
             SetState(ReplicationState.Starting, "the file is not there yet");
@@ -310,7 +309,7 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
 
     private void GoOnBehind(Txid txid)
     {
-        if (txid <= _floor || txid <= _files.Max)
+        if (txid <= _floor || txid < _files.Max)
             return;
         _floor = txid;
         _wake();
@@ -344,6 +343,7 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
     private async Task<(SourceSnapshot Snapshot, SyncPosition Position)> OpenSnapshotAsync(CancellationToken cancellationToken)
     {
         await _gate.WaitAsync(cancellationToken).ConfigureAwait(false);
+        var before = _files.Max;
         try
         {
             if (!await OpenIfNeededAsync(cancellationToken).ConfigureAwait(false))
@@ -372,6 +372,8 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
         finally
         {
             _gate.Release();
+            if (_files.Max != before)
+                FileAdded?.Invoke();
         }
     }
 
@@ -431,7 +433,15 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
     {
         await _gate.WaitAsync().ConfigureAwait(false);
         CloseSession();
-        TrimLocalFiles();
+        try
+        {
+            TrimLocalFiles();
+        }
+        catch (LitestreamException e)
+        {
+            // Only room is lost: the next start trims again. The lock must go in any case.
+            _services.Log.StepFailed(_options.Path, e.Message, TimeSpan.Zero);
+        }
         _engineLock?.Dispose();
         _engineLock = null;
         SetState(ReplicationState.Stopped, null);

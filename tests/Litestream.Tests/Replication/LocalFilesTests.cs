@@ -21,11 +21,11 @@ public sealed class LocalFilesTests
     }
 
     [Fact]
-    public void Trim_DeletesWhatAllHaveConfirmed_AndKeepsTheNewest()
+    public void Trim_DeletesWhatAllHaveConfirmed_ButTheLastThatProvesIt_AndKeepsTheNewest()
     {
         Add(1, 5);
         Assert.Equal(0, _files.Trim(new Txid(3), 1 << 20));
-        Assert.Equal([4UL, 5UL], OnDisk());
+        Assert.Equal([3UL, 4UL, 5UL], OnDisk());
         Assert.Equal(0, _files.Trim(new Txid(5), 1 << 20));
         Assert.Equal([5UL], OnDisk());
         Assert.Equal(new Txid(5), _files.Max);

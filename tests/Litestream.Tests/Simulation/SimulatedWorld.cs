@@ -28,6 +28,7 @@ internal enum PlantedBug
 internal sealed class SimulatedWorld : IAsyncDisposable
 {
     private const string MetaPath = "/sim/meta";
+    private const int LongestTrace = 50_000;
     private readonly Random _random;
     private readonly FakeTimeProvider _time = new(new DateTimeOffset(2026, 1, 2, 3, 4, 5, TimeSpan.Zero));
     private readonly MemoryFolder _folder = new();
@@ -38,12 +39,12 @@ internal sealed class SimulatedWorld : IAsyncDisposable
 
     /// <summary>Of each transaction in a local file: the first and last state of the application that it may hold.</summary>
     private readonly Dictionary<ulong, (int From, int To)> _states = [];
-    private HashSet<ulong> _local = [];
     private SimulatedDisk _disk;
     private LitestreamStore? _store;
     private double _diskTrouble;
     private bool _interleave;
     private bool _engineRuns;
+    private int _before;
     private int _lastState;
     private bool _disturbed;
 
@@ -158,7 +159,7 @@ internal sealed class SimulatedWorld : IAsyncDisposable
     /// <summary>Lets the engine do something, and notes which state each new transaction holds.</summary>
     private async Task EngineAsync(string what, Func<Task> call)
     {
-        var before = _app.Now;
+        _before = _app.Now;
         var outcome = "ok";
         _engineRuns = true;
         try
@@ -173,32 +174,12 @@ internal sealed class SimulatedWorld : IAsyncDisposable
         {
             _engineRuns = false;
         }
-        // What was committed when the engine began is in, unless a file holds only a part of the WAL.
-        Observe(_options.MaxSyncWalBytes == 1 ? _lastState : before);
         var status = _store!.Databases[0];
         Say(
             $"engine: {what}: {outcome}; {status.State} {status.Txid.Value} {string.Join(' ', status.Replicas.Select(r => $"{r.State} {r.Txid.Value}"))}"
         );
         foreach (var replica in _replicas)
             Betray(replica, replica.TakeWritten());
-    }
-
-    private HashSet<ulong> LocalTransactions() =>
-        _disk
-            .Files.Where(f => f.StartsWith(MetaPath + "/ltx/0/", StringComparison.Ordinal))
-            .Select(f => LtxFileInfo.TryParseFileName(Path.GetFileName(f), out _, out var max) ? max.Value : 0)
-            .Where(t => t > 0)
-            .ToHashSet();
-
-    private void Observe(int from)
-    {
-        var now = LocalTransactions();
-        foreach (var txid in now.Where(t => !_local.Contains(t)))
-        {
-            _states[txid] = (from, _app.Now);
-            _lastState = from;
-        }
-        _local = now;
     }
 
     private void Betray(SimulatedReplica replica, IReadOnlyList<string> written)
@@ -229,7 +210,6 @@ internal sealed class SimulatedWorld : IAsyncDisposable
             _app.Act();
         if (_random.Next(4) == 0)
             _app.Reopen();
-        _local = LocalTransactions(); // some may be back whose deletion was not durable: they are what they were
         await StartAsync();
     }
 
@@ -300,11 +280,22 @@ internal sealed class SimulatedWorld : IAsyncDisposable
     private Exception? OnDiskStep(DiskStep step)
     {
         Say($"disk: {step.Name} {step.Path}");
+        var name = Path.GetFileNameWithoutExtension(step.Path);
+        if (step.Name == "rename" && LtxFileInfo.TryParseFileName(name, out _, out var txid))
+            NoteTransaction(txid.Value);
         MeanwhileTheAppActs();
         if (!_engineRuns || _diskTrouble == 0 || _random.NextDouble() > _diskTrouble)
             return null;
         Say("disk: failed");
         return SimulatedDisk.Failure(step);
+    }
+
+    /// <summary>A local file gets its name: what was committed when the engine began is in it, unless it holds only a part of the WAL.</summary>
+    private void NoteTransaction(ulong txid)
+    {
+        var from = _options.MaxSyncWalBytes == 1 ? _lastState : _before;
+        _states[txid] = (from, _app.Now);
+        _lastState = from;
     }
 
     private StoreFault? OnStoreCall(SimulatedReplica replica, StoreCall call)
@@ -319,7 +310,7 @@ internal sealed class SimulatedWorld : IAsyncDisposable
 
     private void MeanwhileTheAppActs()
     {
-        if (_interleave && _engineRuns && _random.Next(6) == 0)
+        if (_interleave && _engineRuns && _random.Next(10) == 0)
             _app.Act();
     }
 
@@ -399,6 +390,7 @@ internal sealed class SimulatedWorld : IAsyncDisposable
     }
 
     private void Say(string line) => Trace.Add($"{_time.GetUtcNow().ToString("mm:ss.fff", CultureInfo.InvariantCulture)} {line}");
+    }
 
     public async ValueTask DisposeAsync()
     {

@@ -261,7 +261,7 @@ public sealed class SourceConnectionTests : IDisposable
         var page = new byte[snapshot.At.PageSize];
         for (uint number = 1; number <= snapshot.Commit; number++)
         {
-            if (number % 3 == 1)
+            if (number % (snapshot.Commit / 4 + 1) == 1)
                 meanwhile();
             snapshot.ReadPage(number, page);
             output.Write(page);
