@@ -185,22 +185,4 @@ public sealed class FileObjectStoreTests
         Assert.Equal(LitestreamError.Unavailable, e.Error);
         Assert.True(e.IsTransient);
     }
-
-    [Fact]
-    public async Task Open_FolderIsNotReadable_SaysLocalStorage()
-    {
-        Require.That(
-            !OperatingSystem.IsWindows() && Environment.UserName != "root",
-            "a user without all rights",
-            "run the tests as a user that is not root"
-        );
-        using var folder = new TempFolder();
-        await using var store = new FileObjectStore(DurableFiles.System, folder.Path);
-        await store.PutAsync("k", new MemoryStream([1]), PutOptions.None, Cancel);
-        if (!OperatingSystem.IsWindows())
-            File.SetUnixFileMode(folder.Combine("k"), UnixFileMode.None);
-        var e = await Assert.ThrowsAsync<LitestreamException>(() => store.OpenAsync("k", 0, null, Cancel));
-        Assert.Equal(LitestreamError.LocalStorage, e.Error);
-        Assert.NotNull(e.Hint);
-    }
 }
