@@ -57,9 +57,14 @@ internal static partial class SchemaReader
             .Select(r => new Relation((string)r[0]!, (string)r[1]! == "view", (string)r[2]!, (string)r[3]!, (long)r[4]! != 0))
             .ToList();
         var columns = ReadColumns(connection, relations);
-        var indexes = SqlStatement.Query(connection, IndexesSql).ToLookup(r => (string)r[0]!, r => (string)r[1]!, StringComparer.OrdinalIgnoreCase);
+        var indexes = SqlStatement
+            .Query(connection, IndexesSql)
+            .ToLookup(r => (string)r[0]!, r => (string)r[1]!, StringComparer.OrdinalIgnoreCase);
         var unique = SqlStatement.Query(connection, UniqueColumnsSql).ToLookup(r => (string)r[0]!, r => (string)r[1]!);
-        var keys = new ForeignKeySets(SqlStatement.Query(connection, ForeignKeysSql), relations.ToDictionary(r => r.Name, r => PrimaryKeys(columns[r.Name])));
+        var keys = new ForeignKeySets(
+            SqlStatement.Query(connection, ForeignKeysSql),
+            relations.ToDictionary(r => r.Name, r => PrimaryKeys(columns[r.Name]))
+        );
         var fts = FtsTables(relations);
         var hidden = HiddenNames(relations);
 
@@ -110,7 +115,9 @@ internal static partial class SchemaReader
             return named.Name;
         }
 
-        return columns.Count == 2 && columns.Any(c => c.Name is "id" or "pk") ? columns.FirstOrDefault(c => c.Name is not ("id" or "pk"))?.Name : null;
+        return columns.Count == 2 && columns.Any(c => c.Name is "id" or "pk")
+            ? columns.FirstOrDefault(c => c.Name is not ("id" or "pk"))?.Name
+            : null;
     }
 
     private static Dictionary<string, IReadOnlyList<ColumnInfo>> ReadColumns(SqliteConnection connection, List<Relation> relations)
@@ -223,7 +230,10 @@ internal static partial class SchemaReader
         };
     }
 
-    [GeneratedRegex(@"^\s*create\s+virtual\s+table\b.*?\busing\s+fts[345]\b", RegexOptions.IgnoreCase | RegexOptions.Singleline | RegexOptions.CultureInvariant)]
+    [GeneratedRegex(
+        @"^\s*create\s+virtual\s+table\b.*?\busing\s+fts[345]\b",
+        RegexOptions.IgnoreCase | RegexOptions.Singleline | RegexOptions.CultureInvariant
+    )]
     private static partial Regex FtsModule();
 
     [GeneratedRegex(

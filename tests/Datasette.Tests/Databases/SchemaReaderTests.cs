@@ -107,7 +107,9 @@ public sealed class SchemaReaderTests : IDisposable
     [Fact]
     public async Task Read_BrokenView_LosesOnlyItsOwnColumns()
     {
-        var schema = await ReadAsync("create table t (a); create view v as select a from t; create view w as select a from v; drop table t; create table u (x);");
+        var schema = await ReadAsync(
+            "create table t (a); create view v as select a from t; create view w as select a from v; drop table t; create table u (x);"
+        );
         Assert.Equal(["x"], schema.Table("u")!.ColumnNames);
         Assert.Empty(schema.View("v")!.Columns);
     }
