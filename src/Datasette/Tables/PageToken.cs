@@ -109,7 +109,8 @@ internal static class PageToken
         {
             "inf" => double.PositiveInfinity,
             "-inf" => double.NegativeInfinity,
-            _ when text.AsSpan().ContainsAnyInRange('0', '9') && double.TryParse(text, Real, CultureInfo.InvariantCulture, out var real) => real,
+            _ when text.AsSpan().ContainsAnyInRange('0', '9') && double.TryParse(text, Real, CultureInfo.InvariantCulture, out var real) =>
+                real,
             _ => text,
         };
     }

@@ -135,6 +135,22 @@ public sealed class SchemaReaderTests : IDisposable
         Assert.Equal(3, (await database.SchemaAsync(Ct)).Tables.Count);
     }
 
+    [Fact]
+    public async Task Read_ThousandsOfTables_TakesNoTime()
+    {
+        var sql = string.Concat(
+            Enumerable.Range(0, 3000).Select(i => $"create table t{i} (id integer primary key, r references t{i / 2});")
+        );
+        var start = System.Diagnostics.Stopwatch.GetTimestamp();
+        var schema = await ReadAsync("begin;" + sql + "commit;");
+        Assert.Equal(3000, schema.Tables.Count);
+        Assert.Equal(2, schema.Table("t5")!.ForeignKeysIn.Count);
+        Assert.True(
+            System.Diagnostics.Stopwatch.GetElapsedTime(start) < TimeSpan.FromSeconds(10),
+            "it grows faster than the number of tables"
+        );
+    }
+
     [Theory]
     [InlineData("VARCHAR(30)", "TEXT")]
     [InlineData("charint", "INTEGER")]

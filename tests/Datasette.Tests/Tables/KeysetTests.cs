@@ -93,7 +93,10 @@ public sealed class KeysetTests
             }
 
             token = page.Next;
-            Assert.True(seen.Count < 1000, $"{table.Sql}, {sort}, pages of {size}: never ends at {query.Sql} {string.Join(' ', query.Parameters)}");
+            Assert.True(
+                seen.Count < 1000,
+                $"{table.Sql}, {sort}, pages of {size}: never ends at {query.Sql} {string.Join(' ', query.Parameters)}"
+            );
         } while (token is not null);
         return seen;
     }
