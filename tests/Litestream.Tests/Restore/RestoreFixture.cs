@@ -69,6 +69,35 @@ internal sealed partial class RestoreFixture : IDisposable
         return failures;
     }
 
+    /// <summary>
+    /// Carries out the rows of a replica that holds both layouts: states of Litestream 0.5 must come out, states of 0.3 are refused by name.
+    /// </summary>
+    public async Task<IReadOnlyList<string>> RunUpgradeAsync()
+    {
+        var failures = new List<string>();
+        var states = Expect.GetProperty("states").EnumerateArray().ToDictionary(s => s.GetProperty("n").GetInt32());
+        foreach (var target in Expect.GetProperty("targets").EnumerateArray())
+        {
+            var ours = target.GetProperty("ours");
+            var n = ours.TryGetProperty("equals_state", out var wanted)
+                ? wanted.GetInt32()
+                : target.GetProperty("real").GetProperty("state").GetInt32();
+            var output = _folder.Combine($"{failures.Count}-{target.GetProperty("id").GetString()}.db");
+            var error = await Record.ExceptionAsync(() => RestoreAsync(target, output));
+            var failure =
+                states[n].TryGetProperty("txid", out _)
+                    ? error?.Message
+                        ?? (LogicalDump.HashOfFile(output) == states[n].GetProperty("dump_sha256").GetString() ? null : $"is not state {n}")
+                : error is LitestreamException { Error: LitestreamError.InvalidConfiguration }
+                && error.Message.Contains("Litestream 0.3", StringComparison.Ordinal)
+                    ? null
+                : $"state {n} of Litestream 0.3: {error?.Message ?? "another state came out"}";
+            if (failure is not null)
+                failures.Add($"{target.GetProperty("id").GetString()}: {failure}");
+        }
+        return failures;
+    }
+
     public void Dispose()
     {
         _expect.Dispose();
@@ -97,7 +126,9 @@ internal sealed partial class RestoreFixture : IDisposable
         if (dryRun)
             return null;
         if (Is(ours, "any"))
-            return error is null && !States(target).Contains(LogicalDump.HashOfFile(output)) ? "gave a content that the source never had" : null;
+            return error is null && !States(target).Contains(LogicalDump.HashOfFile(output))
+                ? "gave a content that the source never had"
+                : null;
         if (Is(ours, "error"))
         {
             if (error is not null)
@@ -116,7 +147,9 @@ internal sealed partial class RestoreFixture : IDisposable
             return $"failed: {error.Message} ({error.Hint})";
         if (ours.TryGetProperty("equals_state", out var wanted))
             return JudgeState(target, wanted.GetInt32(), output);
-        return ours.TryGetProperty("equals_latest", out _) && LogicalDump.HashOfFile(output) == States(target)[^1] ? null : $"unknown expectation {ours}";
+        return ours.TryGetProperty("equals_latest", out _) && LogicalDump.HashOfFile(output) == States(target)[^1]
+            ? null
+            : $"unknown expectation {ours}";
     }
 
     private static string? JudgeSame(JsonElement real, string output)
@@ -147,7 +180,13 @@ internal sealed partial class RestoreFixture : IDisposable
     }
 
     private List<string?> States(JsonElement target) =>
-        [.. Expect.GetProperty("states").EnumerateArray().Where(s => Sub(s) == Sub(target)).Select(s => s.GetProperty("dump_sha256").GetString())];
+        [
+            .. Expect
+                .GetProperty("states")
+                .EnumerateArray()
+                .Where(s => Sub(s) == Sub(target))
+                .Select(s => s.GetProperty("dump_sha256").GetString()),
+        ];
 
     private async Task RestoreAsync(JsonElement target, string output)
     {
@@ -157,7 +196,9 @@ internal sealed partial class RestoreFixture : IDisposable
         await using var client = new ObjectStoreFactory().Open(new ReplicaOptions { Url = ReplicaUrl.Parse(replica) });
         var arguments = Arguments(target);
         var wish = new RestoreTarget(
-            Value(arguments, "-txid") is { } txid ? new Txid(ulong.Parse(txid, NumberStyles.HexNumber, CultureInfo.InvariantCulture)) : null,
+            Value(arguments, "-txid") is { } txid
+                ? new Txid(ulong.Parse(txid, NumberStyles.HexNumber, CultureInfo.InvariantCulture))
+                : null,
             Value(arguments, "-timestamp") is { } time ? ParseTime(time) : null
         );
         if (arguments.Contains("-dry-run"))
@@ -188,13 +229,16 @@ internal sealed partial class RestoreFixture : IDisposable
             ? time
             : throw new LitestreamException(LitestreamError.InvalidConfiguration, $"no time: {text}");
 
-    private static List<string> Arguments(JsonElement target) => [.. target.GetProperty("args").EnumerateArray().Select(a => a.GetString()!)];
+    private static List<string> Arguments(JsonElement target) =>
+        [.. target.GetProperty("args").EnumerateArray().Select(a => a.GetString()!)];
 
-    private static string? Value(List<string> arguments, string flag) => arguments.IndexOf(flag) is >= 0 and var at ? arguments[at + 1] : null;
+    private static string? Value(List<string> arguments, string flag) =>
+        arguments.IndexOf(flag) is >= 0 and var at ? arguments[at + 1] : null;
 
     private static string? Sub(JsonElement element) => element.TryGetProperty("sub", out var sub) ? sub.GetString() : null;
 
-    private static bool Is(JsonElement ours, string key) => ours.TryGetProperty(key, out var value) && value.ValueKind == JsonValueKind.True;
+    private static bool Is(JsonElement ours, string key) =>
+        ours.TryGetProperty(key, out var value) && value.ValueKind == JsonValueKind.True;
 
     private static void CopyFolder(string from, string to)
     {
