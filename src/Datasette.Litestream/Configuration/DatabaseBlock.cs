@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Litestream.Cli;
 using Litestream.Replication;
 
 namespace Datasette.Litestream.Configuration;
@@ -112,7 +113,7 @@ internal sealed class DatabaseBlock
             return null;
         if (node.GetValueKind() == JsonValueKind.Number)
             throw at.Error(input, $"{at.Describe()} needs a unit, such as '{node.ToJsonString()}s'");
-        if (node.GetValueKind() != JsonValueKind.String || !DurationText.TryParse(node.GetValue<string>(), out var value))
+        if (node.GetValueKind() != JsonValueKind.String || !GoDuration.TryParse(node.GetValue<string>(), out var value))
             throw at.Error(input, $"{at.Describe()} must be a duration such as '10s', '1m30s' or '500ms', not {node.ToJsonString()}");
         if (value < TimeSpan.Zero || (value == TimeSpan.Zero && zeroMeans is null))
             throw at.Error(input, $"{at.Describe()} must be longer than nothing");

@@ -3,7 +3,8 @@ using System.Text.RegularExpressions;
 namespace Datasette.Litestream.Configuration;
 
 /// <summary>
-/// Replaces <c>$NAME</c> and <c>${NAME}</c> in one pass, so that text which comes in by a variable is never expanded again.
+/// Replaces <c>$NAME</c>, <c>${NAME}</c> and <c>${NAME:-default}</c> in one pass, so that text which comes in by a variable is never expanded
+/// again. <c>$$</c> is a dollar sign; any other use of <c>$</c> stays as it is.
 /// A name known to <paramref name="known"/> is found by its start, as plain textual replacement finds it: <c>$DB_NAMEx</c> is the name and an x.
 /// </summary>
 /// <param name="known">The plugin's own variables, first to be tried.</param>
@@ -18,6 +19,8 @@ internal sealed partial class VariableText(IReadOnlyList<KeyValuePair<string, st
 
     private string One(Match match, Action<string> unset)
     {
+        if (match.Value == "$$")
+            return "$";
         var bare = match.Groups["bare"].Value;
         if (bare.Length > 0)
         {
@@ -34,7 +37,8 @@ internal sealed partial class VariableText(IReadOnlyList<KeyValuePair<string, st
             if (braced == name)
                 return value;
         }
-        return FromEnvironment(braced, unset);
+        var fallback = match.Groups["default"];
+        return fallback.Success && string.IsNullOrEmpty(environment(braced)) ? fallback.Value : FromEnvironment(braced, unset);
     }
 
     private string FromEnvironment(string name, Action<string> unset)
@@ -45,6 +49,6 @@ internal sealed partial class VariableText(IReadOnlyList<KeyValuePair<string, st
         return "";
     }
 
-    [GeneratedRegex(@"\$(?:(?<bare>[A-Za-z_][A-Za-z0-9_]*)|\{(?<braced>[A-Za-z_][A-Za-z0-9_]*)\})")]
+    [GeneratedRegex(@"\$(?:\$|(?<bare>[A-Za-z_][A-Za-z0-9_]*)|\{(?<braced>[A-Za-z_][A-Za-z0-9_]*)(?::-(?<default>[^}]*))?\})")]
     private static partial Regex Variable();
 }
