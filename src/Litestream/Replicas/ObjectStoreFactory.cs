@@ -38,7 +38,10 @@ public sealed class ObjectStoreFactory
         ArgumentNullException.ThrowIfNull(options);
         var backend =
             Find(options.Url.Scheme)
-            ?? throw new LitestreamException(LitestreamError.InvalidConfiguration, $"unknown replica type '{options.Url.Scheme}' in {options.Url}")
+            ?? throw new LitestreamException(
+                LitestreamError.InvalidConfiguration,
+                $"unknown replica type '{options.Url.Scheme}' in {options.Url}"
+            )
             {
                 Hint = $"known types: {string.Join(", ", Schemes)}",
             };
