@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Litestream.Replicas;
 
 namespace Datasette.Litestream.Configuration;
 
@@ -20,6 +21,9 @@ internal sealed record PluginConfigInput
 
     /// <summary>Names of all databases with a block of their own in the configuration, attached or not.</summary>
     public IReadOnlyList<string> ConfiguredNames { get; init; } = [];
+
+    /// <summary>The backends that are known.</summary>
+    public required ObjectStoreFactory Stores { get; init; }
 
     /// <summary>Environment variables by name; null when unset.</summary>
     public required Func<string, string?> Environment { get; init; }

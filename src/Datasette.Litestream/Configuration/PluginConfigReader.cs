@@ -131,13 +131,28 @@ internal sealed class PluginConfigReader
     {
         try
         {
-            return ReplicaMapping.ToOptions((JsonObject)replica.Node.Real!, _top.Credentials, _input.WorkingDirectory);
+            var options = ReplicaMapping.ToOptions(
+                (JsonObject)replica.Node.Real!,
+                _input.Stores,
+                _top.Credentials,
+                _input.WorkingDirectory,
+                warning => _notices.Add(_redactor.Text($"database '{database.Name}', {replica.At.Describe()}: {warning}"))
+            );
+            RefuseUnusable(options);
+            return options;
         }
         catch (LitestreamException e)
         {
             var hint = e.Hint is null ? "" : $" ({e.Hint})";
             throw replica.At.Error(_input, _redactor.Text($"database '{database.Name}', {replica.At.Describe()}: {e.Message}{hint}"));
         }
+    }
+
+    /// <summary>Opening a store touches no network; it only finds what can never work.</summary>
+    private void RefuseUnusable(ReplicaOptions options)
+    {
+        if (_input.Stores.Find(options.Url.Scheme) is { } backend)
+            _ = backend.Open(options).DisposeAsync().AsTask();
     }
 
     private void RefuseSharedNames(List<ReplicaOptions> replicas, AttachedDatabase database)
