@@ -38,7 +38,7 @@ internal sealed class DestinationLook(ObjectStoreFactory stores, ILogger log) : 
 
     private async Task LookAsync(string database, ReplicaOptions replica)
     {
-        var name = replica.Name ?? replica.Url.Scheme;
+        var name = replica.Name!;
         await Task.Yield();
         try
         {

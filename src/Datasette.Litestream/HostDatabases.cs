@@ -12,9 +12,9 @@ internal static class HostDatabases
     /// <summary>Reads the configuration as it is now.</summary>
     /// <param name="datasette">The host.</param>
     /// <param name="stores">The backends that are known.</param>
-    /// <param name="without">A database that is about to be detached.</param>
+    /// <param name="without">Names of databases to leave out; null for none.</param>
     /// <exception cref="StartupException">It can never work.</exception>
-    public static LitestreamPluginConfig ReadConfig(IDatasette datasette, ObjectStoreFactory stores, Database? without = null)
+    public static LitestreamPluginConfig ReadConfig(IDatasette datasette, ObjectStoreFactory stores, IReadOnlySet<string>? without = null)
     {
         var root = datasette.Config.Root;
         var blocks = root["databases"] as JsonObject;
@@ -22,15 +22,18 @@ internal static class HostDatabases
             new PluginConfigInput
             {
                 TopLevel = Block(root),
-                Databases = [.. datasette.Databases.Where(database => database != without).Select(database => Attached(database, blocks?[database.Name]))],
+                Databases = [.. datasette.Databases.Where(database => without?.Contains(database.Name) != true).Select(database => Attached(database, blocks?[database.Name]))],
                 ConfiguredNames = blocks is null ? [] : [.. blocks.Where(pair => Block(pair.Value) is not null).Select(pair => pair.Key)],
                 Stores = stores,
                 Environment = Environment.GetEnvironmentVariable,
                 WorkingDirectory = Environment.CurrentDirectory,
-                Locate = keys => datasette.Config.Locate([.. keys])?.ToString(),
+                Locate = Locate(datasette),
             }
         );
     }
+
+    /// <summary>Finds the place of a key in the host's configuration files.</summary>
+    public static Func<IReadOnlyList<string>, string?> Locate(IDatasette datasette) => keys => datasette.Config.Locate([.. keys])?.ToString();
 
     private static JsonNode? Block(JsonNode? level) => ((level as JsonObject)?["plugins"] as JsonObject)?[LitestreamPluginConfig.PluginName];
 

@@ -1,8 +1,10 @@
 using System.Collections.Concurrent;
 using Datasette.Databases;
 using Datasette.Litestream.Configuration;
+using Datasette.Litestream.Status;
 using Datasette.Plugins;
 using Litestream;
+using Litestream.Cli;
 using Litestream.Replicas;
 using Litestream.Replication;
 using Microsoft.Extensions.Logging;
@@ -22,9 +24,12 @@ internal sealed class HostReplication : IAsyncDisposable
     private readonly SemaphoreSlim _gate = new(1, 1);
     private readonly ConcurrentDictionary<string, Wire> _wires = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, string> _problems = new(StringComparer.Ordinal);
+
+    // Databases attached while running whose configuration can never work; they must not stop the next one. Guarded by the gate.
+    private readonly HashSet<string> _refused = new(StringComparer.Ordinal);
     private readonly DestinationLook _look;
     private LitestreamStore? _store;
-    private MetricsEndpoint? _metrics;
+    private MetricsServer? _metrics;
     private volatile LitestreamPluginConfig _config;
 
     private HostReplication(IDatasette datasette, ObjectStoreFactory stores, LitestreamPluginConfig config)
@@ -56,6 +61,24 @@ internal sealed class HostReplication : IAsyncDisposable
     /// <summary>What was found at destinations, by database and replica name.</summary>
     public IReadOnlyDictionary<(string Database, string Replica), string> Remarks => _look.Remarks;
 
+    /// <summary>Whether the data is safe now.</summary>
+    public Verdict Verdict() => StatusPageBuilder.VerdictOf(_config, _store?.Databases ?? [], _datasette.Time.GetUtcNow());
+
+    /// <summary>How one database is doing, in a few words; null when there is nothing to say about it.</summary>
+    public (string Word, Tone Tone)? StateOf(string name)
+    {
+        if (_config.Skipped.Any(entry => entry.Name == name))
+            return ("not replicated", Tone.Neutral);
+        if (_config.Databases.FirstOrDefault(entry => entry.Name == name) is not { } entry)
+            return null;
+        var status = _store?.Databases.FirstOrDefault(status => status.Path == entry.Options.Path);
+        var now = _datasette.Time.GetUtcNow();
+        if (VerdictPolicy.Danger(status, name, now) is not null)
+            return ("not safe", Tone.Bad);
+        var newest = status!.Replicas.Max(replica => replica.LastUpload);
+        return (newest is { } time ? $"in sync, {StatusText.Ago(time, now)}" : "in sync", Tone.Ok);
+    }
+
     /// <summary>Starts replication for a host; null when nothing is configured.</summary>
     /// <exception cref="StartupException">The configuration can never work, or the metrics address is taken.</exception>
     public static async Task<HostReplication?> StartAsync(IDatasette datasette, ObjectStoreFactory stores, CancellationToken cancellationToken)
@@ -82,7 +105,7 @@ internal sealed class HostReplication : IAsyncDisposable
         await _gate.WaitAsync(cancellationToken);
         try
         {
-            var config = HostDatabases.ReadConfig(_datasette, _stores);
+            var config = HostDatabases.ReadConfig(_datasette, _stores, _refused);
             var entry = config.Databases.FirstOrDefault(entry => entry.Name == database.Name);
             if (entry is { Options.Replicas.Count: > 0 } && _store is not null)
                 await AddAsync(entry, database, cancellationToken);
@@ -91,6 +114,7 @@ internal sealed class HostReplication : IAsyncDisposable
         catch (Exception e) when (e is StartupException or LitestreamException)
         {
             var text = _config.Redactor.Text(e.Message);
+            _refused.Add(database.Name);
             _problems[database.Name] = $"{database.Name} is not replicated: {text}";
             Log.NotReplicated(_logger, database.Name, text);
         }
@@ -107,6 +131,7 @@ internal sealed class HostReplication : IAsyncDisposable
         try
         {
             _problems.TryRemove(database.Name, out _);
+            _refused.Remove(database.Name);
             if (_wires.TryRemove(database.Name, out var wire))
             {
                 wire.Dispose();
@@ -154,8 +179,8 @@ internal sealed class HostReplication : IAsyncDisposable
     {
         if (_config.MetricsAddress is { } address)
         {
-            _metrics = MetricsEndpoint.Listen(address, writer => _store?.Metrics.WritePrometheus(writer));
-            Log.Metrics(_logger, _metrics.Url);
+            _metrics = Listen(address);
+            Log.Metrics(_logger, $"{address} (port {_metrics.Port}), path /metrics");
         }
         var replicated = _config.Databases.Where(entry => entry.Options.Replicas.Count > 0).ToList();
         var options = new LitestreamOptions { Databases = [.. replicated.Select(entry => entry.Options)] };
@@ -169,6 +194,19 @@ internal sealed class HostReplication : IAsyncDisposable
             Announce(entry);
         foreach (var notice in _config.Notices)
             Log.Notice(_logger, notice);
+    }
+
+    private MetricsServer Listen(string address)
+    {
+        try
+        {
+            return new MetricsServer(address, writer => _store?.Metrics.WritePrometheus(writer), _datasette.Time);
+        }
+        catch (LitestreamException e)
+        {
+            var text = e.Message.StartsWith("addr: ", StringComparison.Ordinal) ? e.Message["addr: ".Length..] : e.Message;
+            throw ConfigPath.TopLevel.Child("metrics-addr").Error(HostDatabases.Locate(_datasette), $"'metrics-addr': {text}; choose another port, or stop the program that uses it");
+        }
     }
 
     private async Task AddAsync(ReplicatedEntry entry, Database database, CancellationToken cancellationToken)

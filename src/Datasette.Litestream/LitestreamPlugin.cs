@@ -8,6 +8,7 @@ using Litestream.Replicas;
 using Litestream.S3;
 using Microsoft.AspNetCore.Html;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
 
 namespace Datasette.Litestream;
 
@@ -61,6 +62,8 @@ public sealed class LitestreamPlugin : DatasettePlugin
     {
         if (Of(datasette) is { } replication)
             await replication.OpenedAsync(database, cancellationToken);
+        else
+            await StartLateAsync(datasette, database, cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -86,7 +89,28 @@ public sealed class LitestreamPlugin : DatasettePlugin
     {
         if (!await MaySeeAsync(datasette, actor, context) || Of(datasette) is not { } replication)
             return null;
-        return StatusHtml.Flag(LitestreamStatusView.Read(datasette, replication).Verdict, datasette.UrlPath(LitestreamStatusView.Path));
+        return StatusHtml.Flag(replication.Verdict(), datasette.UrlPath(LitestreamStatusView.Path));
+    }
+
+    /// <inheritdoc/>
+    public override async ValueTask<IHtmlContent?> DatabaseStateAsync(IDatasette datasette, Actor? actor, Database database, HttpContext context)
+    {
+        if (!await MaySeeAsync(datasette, actor, context) || Of(datasette)?.StateOf(database.Name) is not { } state)
+            return null;
+        return StatusHtml.State(state.Word, state.Tone, datasette.UrlPath(LitestreamStatusView.Path));
+    }
+
+    /// <summary>Nothing was replicated at the start, but this database may have a block of its own. A mistake in it must not hurt the running host.</summary>
+    private async Task StartLateAsync(IDatasette datasette, Database database, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await StartupAsync(datasette, cancellationToken);
+        }
+        catch (StartupException e)
+        {
+            Log.NotReplicated(datasette.Loggers.CreateLogger(Name), database.Name, e.Message);
+        }
     }
 
     private async ValueTask<bool> MaySeeAsync(IDatasette datasette, Actor? actor, HttpContext context) =>

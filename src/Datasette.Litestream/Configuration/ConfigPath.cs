@@ -47,11 +47,16 @@ internal readonly record struct ConfigPath(ImmutableArray<string> Keys, string? 
     }
 
     /// <summary>The one message that stops the start: plugin, place in the file, and what is wrong.</summary>
-    public StartupException Error(PluginConfigInput input, string text)
+    public StartupException Error(PluginConfigInput input, string text) => Error(input.Locate, text);
+
+    /// <summary>As <see cref="Error(PluginConfigInput, string)"/>.</summary>
+    /// <param name="locate">Finds the place of a key.</param>
+    /// <param name="text">What is wrong.</param>
+    public StartupException Error(Func<IReadOnlyList<string>, string?> locate, string text)
     {
         string? place = null;
         for (var keys = Keys; place is null && keys.Length > 0; keys = keys.RemoveAt(keys.Length - 1))
-            place = input.Locate(keys);
+            place = locate(keys);
         return new StartupException($"{LitestreamPluginConfig.PluginName}: {(place is null ? "" : place + ": ")}{text}");
     }
 }

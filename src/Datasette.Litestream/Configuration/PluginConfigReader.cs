@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Litestream;
@@ -95,6 +96,7 @@ internal sealed class PluginConfigReader
         }
         var options = replicas.Select(replica => ToOptions(replica, database)).ToList();
         RefuseSharedNames(options, database);
+        NameAll(options);
 
         var shown = new JsonObject { ["path"] = path };
         if (replicas.Count > 0)
@@ -119,7 +121,7 @@ internal sealed class PluginConfigReader
             var url = _resolver.ResolveTemplate(templates[i], at, variables);
             if (url.Real?.GetValueKind() != JsonValueKind.String || url.Real.GetValue<string>().Length == 0)
                 throw at.Error(_input, $"{at.Describe()} must be a replica URL such as s3://bucket/$DB_NAME");
-            var name = string.Create(System.Globalization.CultureInfo.InvariantCulture, $"t{i}");
+            var name = string.Create(CultureInfo.InvariantCulture, $"t{i}");
             yield return new ReplicaNode(
                 new(new JsonObject { ["url"] = url.Real, ["name"] = name }, new JsonObject { ["url"] = url.Shown, ["name"] = name }),
                 at
@@ -162,6 +164,21 @@ internal sealed class PluginConfigReader
             throw ConfigPath
                 .Of(database.Name)
                 .Error(_input, $"database '{database.Name}' has two replicas named '{twice.Key}' (those of 'all-replicate' are called t0, t1, ...)");
+    }
+
+    /// <summary>A replica without a name is called after its type, numbered when that is taken: file, file2.</summary>
+    private static void NameAll(List<ReplicaOptions> replicas)
+    {
+        var taken = replicas.Select(replica => replica.Name).OfType<string>().ToHashSet(StringComparer.Ordinal);
+        for (var i = 0; i < replicas.Count; i++)
+        {
+            if (replicas[i].Name is not null)
+                continue;
+            var (name, number) = (replicas[i].Url.Scheme, 1);
+            while (!taken.Add(name))
+                name = string.Create(CultureInfo.InvariantCulture, $"{replicas[i].Url.Scheme}{++number}");
+            replicas[i] = replicas[i] with { Name = name };
+        }
     }
 
     /// <summary>Two writers at one destination would overwrite each other's files without a word.</summary>

@@ -5,4 +5,4 @@ namespace Datasette.Litestream.Status;
 /// <summary>What the slice <c>Litestream</c> needs: the host's frame and the content.</summary>
 /// <param name="Layout">The frame.</param>
 /// <param name="Status">The content.</param>
-public sealed record LitestreamPageModel(LayoutModel Layout, StatusPage Status);
+internal sealed record LitestreamPageModel(LayoutModel Layout, StatusPage Status);

@@ -52,14 +52,13 @@ internal sealed record StatusPageBuilder
     public StatusPage Build()
     {
         var byPath = Statuses.ToDictionary(status => status.Path, StringComparer.Ordinal);
-        var replicated = Config.Databases.Select(entry => (entry.Name, Status: byPath.GetValueOrDefault(entry.Options.Path))).ToList();
         return new StatusPage
         {
             AsOf = Now,
             ProcessId = ProcessId,
             ProcessState = ProcessState,
-            Verdict = VerdictPolicy.Decide(replicated, [.. Config.Skipped.Select(entry => entry.Name)], Now),
-            Loss = VerdictPolicy.Lost(replicated),
+            Verdict = VerdictOf(Config, Statuses, Now),
+            Loss = VerdictPolicy.Lost(Pairs(Config, Statuses)),
             Databases = [.. Lines(byPath)],
             Notices = [.. Config.Notices.Concat(Notices).Select(Config.Redactor.Text).Distinct()],
             Config = Config.ShownText(),
@@ -72,6 +71,13 @@ internal sealed record StatusPageBuilder
             JsonHref = UrlPath("/-/litestream-status.json"),
         };
     }
+
+    /// <summary>Whether the data is safe.</summary>
+    public static Verdict VerdictOf(LitestreamPluginConfig config, IReadOnlyList<DatabaseStatus> statuses, DateTimeOffset now) =>
+        VerdictPolicy.Decide(Pairs(config, statuses), [.. config.Skipped.Select(entry => entry.Name)], now);
+
+    private static List<(string Name, DatabaseStatus? Status)> Pairs(LitestreamPluginConfig config, IReadOnlyList<DatabaseStatus> statuses) =>
+        [.. config.Databases.Select(entry => (entry.Name, statuses.FirstOrDefault(status => status.Path == entry.Options.Path)))];
 
     private static KeyValuePair<string, string> Label(ReplicatedEntry entry) => new(entry.Options.Path, entry.Name);
 
