@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -46,15 +47,20 @@ internal sealed record LitestreamPluginConfig
     public required Redactor Redactor { get; init; }
 
     /// <summary><see cref="Shown"/> as text, indented by two.</summary>
-    public string ShownText() => Shown.ToJsonString(ShownOptions);
-
-    private static readonly JsonSerializerOptions ShownOptions = new()
+    public string ShownText()
     {
-        WriteIndented = true,
+        using var text = new MemoryStream();
+        using (var writer = new Utf8JsonWriter(text, s_shown))
+            Shown.WriteTo(writer);
+        return Encoding.UTF8.GetString(text.ToArray());
+    }
+
+    private static readonly JsonWriterOptions s_shown = new()
+    {
+        Indented = true,
         IndentSize = 2,
         NewLine = "\n",
         // The page escapes for HTML itself; "\u0026" in a URL helps nobody.
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-        TypeInfoResolver = JsonSerializerOptions.Default.TypeInfoResolver,
     };
 }

@@ -60,7 +60,7 @@ internal sealed class PluginConfigReader
             }
             var (entry, node) = ReadDatabase(database, database.Path);
             entries.Add(entry);
-            shown.Add(node);
+            shown.Add((JsonNode)node);
         }
         NoteUnknownDatabases();
         RefuseSharedDestinations(entries);
