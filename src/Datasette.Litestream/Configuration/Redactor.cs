@@ -55,6 +55,7 @@ internal sealed partial class Redactor
             AddSecret(value, LastFour(value));
             return LastFour(value);
         }
+        Learn(value);
         return UrlParts(value);
     }
 
@@ -64,6 +65,21 @@ internal sealed partial class Redactor
         foreach (var (secret, replacement) in _values)
             text = text.Replace(secret, replacement, StringComparison.Ordinal);
         return UrlParts(text);
+    }
+
+    /// <summary>Remembers what is secret inside a URL, so that it is also found where it stands alone.</summary>
+    private void Learn(string url)
+    {
+        foreach (Match match in QueryValue().Matches(url))
+        {
+            var (key, value) = (match.Groups[2].Value, Uri.UnescapeDataString(match.Groups[3].Value));
+            if (IsSecretKey(key))
+                AddSecret(value);
+            else if (IsAccessKeyId(key))
+                AddSecret(value, LastFour(value));
+        }
+        if (Password().Match(url) is { Success: true } login)
+            AddSecret(Uri.UnescapeDataString(login.Groups[1].Value));
     }
 
     private static string UrlParts(string text)
@@ -85,6 +101,9 @@ internal sealed partial class Redactor
 
     [GeneratedRegex(@"([A-Za-z][A-Za-z0-9+.\-]*://)[^/?#\s""'<>]*@")]
     private static partial Regex UserInfo();
+
+    [GeneratedRegex(@"^[A-Za-z][A-Za-z0-9+.\-]*://[^/?#@:]*:([^/?#@]+)@")]
+    private static partial Regex Password();
 
     [GeneratedRegex(@"([?&])([^=&#\s""'<>]+)=([^&#\s""'<>]+)")]
     private static partial Regex QueryValue();
