@@ -27,7 +27,6 @@ internal sealed class HostReplication : IAsyncDisposable
 
     // Databases attached while running whose configuration can never work; they must not stop the next one. Guarded by the gate.
     private readonly HashSet<string> _refused = new(StringComparer.Ordinal);
-    private readonly DestinationLook _look;
     private LitestreamStore? _store;
     private MetricsServer? _metrics;
     private volatile LitestreamPluginConfig _config;
@@ -40,7 +39,6 @@ internal sealed class HostReplication : IAsyncDisposable
         _log = new EngineLog(datasette.Loggers, datasette.Time);
         _log.Use(config.Redactor);
         _logger = _log.CreateLogger("Datasette.Litestream");
-        _look = new DestinationLook(stores, _logger);
     }
 
     /// <summary>The configuration in force.</summary>
@@ -57,9 +55,6 @@ internal sealed class HostReplication : IAsyncDisposable
 
     /// <summary>What went wrong with databases attached while running.</summary>
     public IReadOnlyCollection<string> Problems => [.. _problems.Values];
-
-    /// <summary>What was found at destinations, by database and replica name.</summary>
-    public IReadOnlyDictionary<(string Database, string Replica), string> Remarks => _look.Remarks;
 
     /// <summary>Whether the data is safe now.</summary>
     public Verdict Verdict() => StatusPageBuilder.VerdictOf(_config, _store?.Databases ?? [], _datasette.Time.GetUtcNow());
@@ -159,7 +154,6 @@ internal sealed class HostReplication : IAsyncDisposable
         await _gate.WaitAsync();
         try
         {
-            await _look.DisposeAsync();
             if (_metrics is not null)
                 await _metrics.DisposeAsync();
             _metrics = null;
@@ -192,6 +186,8 @@ internal sealed class HostReplication : IAsyncDisposable
         State = "alive";
         foreach (var entry in replicated)
             Announce(entry);
+        foreach (var skipped in _config.Skipped)
+            Log.Skipped(_logger, skipped.Name, skipped.Reason);
         foreach (var notice in _config.Notices)
             Log.Notice(_logger, notice);
     }
@@ -237,7 +233,6 @@ internal sealed class HostReplication : IAsyncDisposable
             _problems[entry.Name] = $"{entry.Name}: {problem}";
             Log.Notice(_logger, $"{entry.Name}: {problem}");
         }
-        _look.Begin(entry);
     }
 
     private void Use(LitestreamPluginConfig config)

@@ -26,8 +26,6 @@ internal sealed class LitestreamStatusView(Func<IDatasette, HostReplication?> re
     /// <summary>What the page shows now.</summary>
     public static StatusPage Read(IDatasette datasette, HostReplication running)
     {
-        using var metrics = new StringWriter(System.Globalization.CultureInfo.InvariantCulture);
-        running.Store?.Metrics.WritePrometheus(metrics);
         using var process = Process.GetCurrentProcess();
         return new StatusPageBuilder
         {
@@ -35,8 +33,7 @@ internal sealed class LitestreamStatusView(Func<IDatasette, HostReplication?> re
             Host = [.. datasette.Databases.Select(database => new HostDatabase(database.Name, datasette.UrlPath("/" + database.Route), "#" + database.Color))],
             Statuses = running.Store?.Databases ?? [],
             Notices = [.. running.Problems],
-            Remarks = running.Remarks,
-            Metrics = metrics.ToString(),
+            Metrics = running.Store?.Metrics.Samples() ?? [],
             Log = running.LogText,
             Now = datasette.Time.GetUtcNow(),
             ProcessId = Environment.ProcessId,

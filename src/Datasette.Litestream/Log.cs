@@ -32,6 +32,6 @@ internal static partial class Log
     [LoggerMessage(9, LogLevel.Error, "stopping failed")]
     public static partial void StopFailed(ILogger log, Exception problem);
 
-    [LoggerMessage(10, LogLevel.Debug, "cannot look for older data at {Replica} of {Database}")]
-    public static partial void NoLook(ILogger log, string replica, string database, Exception problem);
+    [LoggerMessage(10, LogLevel.Information, "{Database}: {Reason}")]
+    public static partial void Skipped(ILogger log, string database, string reason);
 }

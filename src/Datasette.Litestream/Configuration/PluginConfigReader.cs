@@ -49,8 +49,6 @@ internal sealed class PluginConfigReader
             {
                 RefuseBlock(database, "was opened immutable and cannot be replicated");
                 skipped.Add(new SkippedEntry(database.Name, "immutable, not replicated"));
-                if (_top.AllReplicate is not null)
-                    _notices.Add($"{database.Name}: immutable, not replicated");
                 continue;
             }
             if (database.Config is null && _top.AllReplicate is null)
@@ -96,7 +94,6 @@ internal sealed class PluginConfigReader
         }
         var options = replicas.Select(replica => ToOptions(replica, database)).ToList();
         RefuseSharedNames(options, database);
-        NameAll(options);
 
         var shown = new JsonObject { ["path"] = path };
         if (replicas.Count > 0)
@@ -164,21 +161,6 @@ internal sealed class PluginConfigReader
             throw ConfigPath
                 .Of(database.Name)
                 .Error(_input, $"database '{database.Name}' has two replicas named '{twice.Key}' (those of 'all-replicate' are called t0, t1, ...)");
-    }
-
-    /// <summary>A replica without a name is called after its type, numbered when that is taken: file, file2.</summary>
-    private static void NameAll(List<ReplicaOptions> replicas)
-    {
-        var taken = replicas.Select(replica => replica.Name).OfType<string>().ToHashSet(StringComparer.Ordinal);
-        for (var i = 0; i < replicas.Count; i++)
-        {
-            if (replicas[i].Name is not null)
-                continue;
-            var (name, number) = (replicas[i].Url.Scheme, 1);
-            while (!taken.Add(name))
-                name = string.Create(CultureInfo.InvariantCulture, $"{replicas[i].Url.Scheme}{++number}");
-            replicas[i] = replicas[i] with { Name = name };
-        }
     }
 
     /// <summary>Two writers at one destination would overwrite each other's files without a word.</summary>

@@ -1,12 +1,6 @@
-using System.Globalization;
+using Litestream.Diagnostics;
 
 namespace Datasette.Litestream.Status;
-
-/// <summary>One sample of the metrics text.</summary>
-/// <param name="Name">The metric.</param>
-/// <param name="Labels">Its labels.</param>
-/// <param name="Value">Its value.</param>
-internal sealed record MetricSample(string Name, IReadOnlyDictionary<string, string> Labels, double Value);
 
 /// <summary>One row of the tables about replica operations.</summary>
 /// <param name="Operation">PUT, GET, LIST, DELETE.</param>
@@ -17,7 +11,7 @@ internal sealed record OperationRow(string Operation, string ReplicaType, double
 /// <summary>The samples of one database.</summary>
 /// <param name="Name">Its name in the host.</param>
 /// <param name="Rows">Key and value.</param>
-internal sealed record DatabaseMetrics(string Name, IReadOnlyList<KeyValuePair<string, double>> Rows);
+internal sealed record MetricsOfDatabase(string Name, IReadOnlyList<KeyValuePair<string, double>> Rows);
 
 /// <summary>The engine's counters as the status page shows them. Immutable.</summary>
 /// <param name="OperationBytes">Table "Replica operation bytes".</param>
@@ -26,7 +20,7 @@ internal sealed record DatabaseMetrics(string Name, IReadOnlyList<KeyValuePair<s
 internal sealed record MetricTables(
     IReadOnlyList<OperationRow> OperationBytes,
     IReadOnlyList<OperationRow> OperationCounts,
-    IReadOnlyList<DatabaseMetrics> Databases
+    IReadOnlyList<MetricsOfDatabase> Databases
 )
 {
     private const string Bytes = "litestream_replica_operation_bytes";
@@ -42,7 +36,7 @@ internal sealed record MetricTables(
     public static MetricTables From(IReadOnlyList<MetricSample> samples, IReadOnlyList<KeyValuePair<string, string>> names)
     {
         var databases = names
-            .Select(pair => new DatabaseMetrics(
+            .Select(pair => new MetricsOfDatabase(
                 pair.Value,
                 [.. samples.Where(sample => IsOf(sample, pair.Key)).Select(sample => new KeyValuePair<string, double>(Key(sample), sample.Value))]
             ))
@@ -50,20 +44,8 @@ internal sealed record MetricTables(
         return new MetricTables(Operations(samples, Bytes), Operations(samples, Count), [.. databases]);
     }
 
-    /// <summary>Reads the Prometheus text form; lines that are none are skipped.</summary>
-    public static IReadOnlyList<MetricSample> Parse(string text)
-    {
-        var samples = new List<MetricSample>();
-        foreach (var line in text.AsSpan().EnumerateLines())
-        {
-            if (!line.IsEmpty && line[0] != '#' && ParseLine(line) is { } sample)
-                samples.Add(sample);
-        }
-        return samples;
-    }
-
     private static bool IsOf(MetricSample sample, string path) =>
-        sample.Labels.GetValueOrDefault("db") == path
+        Label(sample, "db") == path
         && sample.Name.StartsWith("litestream_", StringComparison.Ordinal)
         && Bare(sample.Name) is not (Bytes or Count or Validation);
 
@@ -71,66 +53,21 @@ internal sealed record MetricTables(
 
     private static string Key(MetricSample sample)
     {
-        var others = sample.Labels.Where(label => label.Key != "db").Select(label => $"{label.Key}=\"{label.Value}\"").ToList();
-        return others.Count == 0 ? sample.Name : $"{sample.Name}{{{string.Join(",", others)}}}";
+        var others = sample.Labels.Where(label => label.Name != "db").Select(label => $"{label.Name}=\"{label.Value}\"").ToList();
+        var name = sample.Name + sample.Suffix;
+        return others.Count == 0 ? name : $"{name}{{{string.Join(",", others)}}}";
     }
+
+    private static string? Label(MetricSample sample, string name) => sample.Labels.FirstOrDefault(label => label.Name == name).Value;
 
     private static IReadOnlyList<OperationRow> Operations(IReadOnlyList<MetricSample> samples, string name) =>
         [
             .. samples
                 .Where(sample => Bare(sample.Name) == name)
                 .Select(sample => new OperationRow(
-                    sample.Labels.GetValueOrDefault("operation", ""),
-                    sample.Labels.GetValueOrDefault("replica_type", ""),
+                    Label(sample, "operation") ?? "",
+                    Label(sample, "replica_type") ?? "",
                     sample.Value
                 )),
         ];
-
-    private static MetricSample? ParseLine(ReadOnlySpan<char> line)
-    {
-        var end = line.IndexOfAny('{', ' ');
-        if (end <= 0)
-            return null;
-        var name = line[..end].ToString();
-        var labels = new Dictionary<string, string>(StringComparer.Ordinal);
-        var rest = line[end..];
-        if (rest[0] == '{' && !ParseLabels(ref rest, labels))
-            return null;
-        rest = rest.Trim();
-        var space = rest.IndexOf(' ');
-        if (space > 0)
-            rest = rest[..space];
-        return double.TryParse(rest, NumberStyles.Float, CultureInfo.InvariantCulture, out var value) ? new MetricSample(name, labels, value) : null;
-    }
-
-    private static bool ParseLabels(ref ReadOnlySpan<char> rest, Dictionary<string, string> labels)
-    {
-        rest = rest[1..];
-        var value = new System.Text.StringBuilder();
-        while (!rest.IsEmpty && rest[0] != '}')
-        {
-            var equals = rest.IndexOf("=\"");
-            if (equals <= 0)
-                return false;
-            var key = rest[..equals].Trim(", ").ToString();
-            rest = rest[(equals + 2)..];
-            value.Clear();
-            var at = 0;
-            for (; at < rest.Length && rest[at] != '"'; at++)
-            {
-                if (rest[at] == '\\' && at + 1 < rest.Length)
-                    value.Append(rest[++at] == 'n' ? '\n' : rest[at]);
-                else
-                    value.Append(rest[at]);
-            }
-            if (at == rest.Length)
-                return false;
-            labels[key] = value.ToString();
-            rest = rest[(at + 1)..].TrimStart(',');
-        }
-        if (rest.IsEmpty)
-            return false;
-        rest = rest[1..];
-        return true;
-    }
 }

@@ -1,4 +1,5 @@
 using Datasette.Litestream.Configuration;
+using Litestream.Diagnostics;
 using Litestream.Replication;
 
 namespace Datasette.Litestream.Status;
@@ -24,11 +25,8 @@ internal sealed record StatusPageBuilder
     /// <summary>What is odd, besides the configuration's own notices.</summary>
     public IReadOnlyList<string> Notices { get; init; } = [];
 
-    /// <summary>Remarks about destinations, by database name and replica name.</summary>
-    public IReadOnlyDictionary<(string Database, string Replica), string> Remarks { get; init; } = new Dictionary<(string, string), string>();
-
-    /// <summary>The engine's metrics in the Prometheus text form; null leaves the tables out.</summary>
-    public string? Metrics { get; init; }
+    /// <summary>The engine's counters.</summary>
+    public IReadOnlyList<MetricSample> Metrics { get; init; } = [];
 
     /// <summary>The engine's log.</summary>
     public required string Log { get; init; }
@@ -48,6 +46,9 @@ internal sealed record StatusPageBuilder
     /// <summary>Puts <c>base_url</c> in front.</summary>
     public Func<string, string> UrlPath { get; init; } = static path => path;
 
+    private const string OlderData =
+        "This place also holds a backup made by Litestream 0.3 (generations/). It is left as it is; new data goes beside it in the newer format, and both can be restored.";
+
     /// <summary>Builds the page.</summary>
     public StatusPage Build()
     {
@@ -64,7 +65,7 @@ internal sealed record StatusPageBuilder
             Config = Config.ShownText(),
             Log = Config.Redactor.Text(Log),
             HasMetricsEndpoint = Config.MetricsAddress is not null,
-            Metrics = Metrics is null ? MetricTables.Empty : MetricTables.From(MetricTables.Parse(Metrics), [.. Config.Databases.Select(Label)]),
+            Metrics = MetricTables.From(Metrics, [.. Config.Databases.Select(Label)]),
             EngineTasks = Statuses.Sum(status => 1 + status.Replicas.Count),
             Threads = Threads,
             Href = UrlPath("/-/litestream-status"),
@@ -121,11 +122,11 @@ internal sealed record StatusPageBuilder
             Txid = status.Txid.Value == 0 ? null : status.Txid.ToString(),
             TxidTime = status.TxidTime,
             LastSync = status.LastSync,
-            Replicas = [.. status.Replicas.Select(replica => Line(entry.Name, replica))],
+            Replicas = [.. status.Replicas.Select(Line)],
         };
     }
 
-    private ReplicaLine Line(string database, ReplicaStatus replica)
+    private ReplicaLine Line(ReplicaStatus replica)
     {
         var (word, tone) = StatusWords.Of(replica.State);
         return new ReplicaLine
@@ -144,7 +145,7 @@ internal sealed record StatusPageBuilder
             Cause = Redact(replica.Cause),
             Failures = replica.Failures,
             NextRetry = replica.NextRetry,
-            Remark = Remarks.GetValueOrDefault((database, replica.Name)),
+            Remark = replica.HoldsGenerations ? OlderData : null,
         };
     }
 

@@ -115,7 +115,7 @@ internal static class VerdictPolicy
         sentences.AddRange(faults.Take(3).Select(pair => Fault(pair.Name, pair.Replica, now)));
         var local = databases.Where(pair => pair.Status is { Replicas.Count: > 0 } status && status.Replicas.All(replica => replica.Kind == "file")).ToList();
         if (local.Count > 0)
-            sentences.Add($"{Join(local.Select(pair => pair.Name))} {(local.Count == 1 ? "has its copies" : "have their copies")} on a disk of this machine only");
+            sentences.Add($"{Join(local.Select(pair => pair.Name))} {(local.Count == 1 ? "has" : "have")} copies on a disk of this machine only");
         if (notReplicated.Count > 0)
             sentences.Add($"{Join(notReplicated)} {(notReplicated.Count == 1 ? "is" : "are")} not replicated");
         return string.Concat(sentences.Distinct().Select(sentence => sentence + ". ")).TrimEnd();

@@ -148,6 +148,16 @@ public sealed class LitestreamPageTests
     }
 
     [Fact]
+    public async Task P064_DataOfLitestream03_IsSaidBesideItsReplica()
+    {
+        var old = Samples.Elements with { Replicas = [Samples.Elements.Replicas[0] with { HoldsGenerations = true }] };
+
+        var page = await ParseAsync(Samples.Page([Samples.Earthquakes, old]));
+
+        Assert.Contains("backup made by Litestream 0.3 (generations/)", Text(page.QuerySelector("tr.reason")!));
+    }
+
+    [Fact]
     public void P048_JsonTwin_SaysTheSame()
     {
         var json = StatusJson.Of(Samples.Page([Samples.Failing, Samples.Elements]));

@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using Datasette.Litestream.Configuration;
 using Datasette.Litestream.Status;
 using Datasette.Litestream.Tests.Configuration;
+using Litestream.Diagnostics;
 using Litestream.Ltx;
 using Litestream.Replication;
 
@@ -11,6 +12,8 @@ namespace Datasette.Litestream.Tests.Status;
 internal static class Samples
 {
     public static readonly DateTimeOffset Now = new(2026, 10, 5, 14, 32, 9, TimeSpan.Zero);
+
+    private static MetricSample Sample(string name, double value, params (string, string)[] labels) => new(name, "counter", "", labels, value);
 
     public static LitestreamPluginConfig Config(string? metrics = ":9090") =>
         new ConfigSetup
@@ -100,19 +103,18 @@ internal static class Samples
             ],
         };
 
-    public const string Metrics = """
-        # HELP litestream_db_size The current size of the real DB
-        # TYPE litestream_db_size gauge
-        litestream_db_size{db="/data/earthquakes.db"} 214958080
-        litestream_db_size{db="/data/elements.db"} 1269760
-        litestream_db_size{db="/gone.db"} 1
-        litestream_sync_seconds{db="/data/earthquakes.db"} 41.903
-        litestream_checkpoint_count{db="/data/earthquakes.db",mode="TRUNCATE"} 9
-        litestream_replica_validation_total{db="/data/earthquakes.db",name="s3",status="ok"} 0
-        litestream_replica_operation_total{operation="PUT",replica_type="s3"} 1764
-        litestream_replica_operation_bytes{operation="PUT",replica_type="s3"} 18402117
-        go_goroutines 12
-        """;
+    public static IReadOnlyList<MetricSample> Metrics { get; } =
+        [
+            Sample("litestream_db_size", 214958080, ("db", "/data/earthquakes.db")),
+            Sample("litestream_db_size", 1269760, ("db", "/data/elements.db")),
+            Sample("litestream_db_size", 1, ("db", "/gone.db")),
+            Sample("litestream_sync_seconds", 41.903, ("db", "/data/earthquakes.db")),
+            Sample("litestream_checkpoint_count", 9, ("db", "/data/earthquakes.db"), ("mode", "TRUNCATE")),
+            Sample("litestream_replica_validation_total", 0, ("db", "/data/earthquakes.db"), ("name", "s3")),
+            Sample("litestream_replica_operation_total", 1764, ("operation", "PUT"), ("replica_type", "s3")),
+            Sample("litestream_replica_operation_bytes", 18402117, ("operation", "PUT"), ("replica_type", "s3")),
+            Sample("go_goroutines", 12),
+        ];
 
     public const string LogText = """
         2026-10-05T14:31:06.802Z INFO  stored db=earthquakes replica=s3 level=0 txid=47737 bytes=4096 ms=41

@@ -21,7 +21,7 @@ public sealed class VerdictPolicyTests
         Assert.Equal(("Safe", Tone.Ok), (verdict.Word, verdict.Tone));
         Assert.Equal("Every commit is in a replica; the newest file arrived 2 s ago.", verdict.Sentence);
         Assert.Contains("3 of 3 replicas in sync.", verdict.Detail);
-        Assert.Contains("elements has its copies on a disk of this machine only.", verdict.Detail);
+        Assert.Contains("elements has copies on a disk of this machine only.", verdict.Detail);
     }
 
     [Fact]
