@@ -47,7 +47,8 @@ public static class GoDuration
         var ticks = Math.Abs((decimal)value.Ticks);
         if (ticks < TimeSpan.TicksPerSecond)
         {
-            var (scale, unit) = ticks >= TimeSpan.TicksPerMillisecond ? (TimeSpan.TicksPerMillisecond, "ms") : (TimeSpan.TicksPerMicrosecond, "µs");
+            var (scale, unit) =
+                ticks >= TimeSpan.TicksPerMillisecond ? (TimeSpan.TicksPerMillisecond, "ms") : (TimeSpan.TicksPerMicrosecond, "µs");
             return text.Append(Number(ticks / scale)).Append(unit).ToString();
         }
         var hours = decimal.Truncate(ticks / TimeSpan.TicksPerHour);

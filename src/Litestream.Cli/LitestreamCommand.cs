@@ -13,7 +13,8 @@ public static class LitestreamCommand
     /// <summary>Runs a command line on the console of this process.</summary>
     /// <param name="args">What follows the program's name.</param>
     /// <returns>0 for success or help that was asked for, 1 for everything else.</returns>
-    public static Task<int> RunAsync(string[] args) => RunAsync(args, DefaultServices(), Console.Out, Console.Error, CancellationToken.None);
+    public static Task<int> RunAsync(string[] args) =>
+        RunAsync(args, DefaultServices(), Console.Out, Console.Error, CancellationToken.None);
 
     /// <summary>Makes the tree of commands, to be mounted below another program's.</summary>
     /// <param name="name">Name of its top. Default: <c>litestream</c>.</param>

@@ -147,7 +147,8 @@ public sealed class MetricsServer : IAsyncDisposable
         {
             using var limit = new CancellationTokenSource(s_patience, _time);
             using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, _stop.Token);
-            await using var stream = new NetworkStream(socket, ownsSocket: true);
+            var stream = new NetworkStream(socket, ownsSocket: true);
+            await using var closing = stream.ConfigureAwait(false);
             if (await ReadRequestLineAsync(stream, either.Token).ConfigureAwait(false) is { } line)
                 await stream.WriteAsync(Answer(line), either.Token).ConfigureAwait(false);
             socket.Shutdown(SocketShutdown.Send);
@@ -206,7 +207,10 @@ public sealed class MetricsServer : IAsyncDisposable
     {
         var content = Encoding.UTF8.GetBytes(body);
         var head = Encoding.ASCII.GetBytes(
-            string.Create(CultureInfo.InvariantCulture, $"HTTP/1.1 {status}\r\nContent-Type: {type}\r\nContent-Length: {content.Length}\r\nConnection: close\r\n\r\n")
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"HTTP/1.1 {status}\r\nContent-Type: {type}\r\nContent-Length: {content.Length}\r\nConnection: close\r\n\r\n"
+            )
         );
         return withBody ? [.. head, .. content] : head;
     }

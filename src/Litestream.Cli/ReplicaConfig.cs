@@ -19,7 +19,12 @@ public static class ReplicaConfig
     {
         ArgumentNullException.ThrowIfNull(text);
         ArgumentNullException.ThrowIfNull(stores);
-        var options = Read(new Input("replica", new Dictionary<string, string> { [ReplicaUrl.IsUrl(text) ? "url" : "path"] = text }, stores) { BaseDirectory = baseDirectory });
+        var options = Read(
+            new Input("replica", new Dictionary<string, string> { [ReplicaUrl.IsUrl(text) ? "url" : "path"] = text }, stores)
+            {
+                BaseDirectory = baseDirectory,
+            }
+        );
         CheckAvailable(options, stores);
         return options;
     }
@@ -48,9 +53,18 @@ public static class ReplicaConfig
             if (key.Kind is not (ConfigKind.Group or ConfigKind.TextList))
                 ConfigChecker.Value($"{field}.{name}", key.Kind, value, null);
             if (key.Effect != ConfigEffect.Now)
-                warn?.Invoke($"{field}.{name} is {(key.Effect == ConfigEffect.Later ? "not yet in effect" : "without effect")}: {key.Note}");
+                warn?.Invoke(
+                    $"{field}.{name} is {(key.Effect == ConfigEffect.Later ? "not yet in effect" : "without effect")}: {key.Note}"
+                );
         }
-        var options = Read(new Input(field, mapping, stores) { Defaults = defaults, Warn = warn, BaseDirectory = baseDirectory });
+        var options = Read(
+            new Input(field, mapping, stores)
+            {
+                Defaults = defaults,
+                Warn = warn,
+                BaseDirectory = baseDirectory,
+            }
+        );
         CheckAvailable(options, stores);
         return options;
     }
@@ -61,7 +75,7 @@ public static class ReplicaConfig
         if (stores.Find(options.Url.Scheme) is null)
             throw ConfigError.Text(
                 $"replica type '{options.Url.Scheme}' is not available in this version ({options.Url})",
-                $"one of {string.Join(", ", stores.Schemes)}"
+                $"a replica of type {string.Join(" or ", stores.Schemes)}"
             );
     }
 
@@ -97,7 +111,7 @@ public static class ReplicaConfig
             return scheme;
         var key = input.Get("url") is null ? "type" : "url";
         var known = input.Stores.Schemes.Concat(s_later).Order(StringComparer.Ordinal).ToArray();
-        var near = Nearest.Find(scheme, known) is { } meant ? $"'{meant}'" : $"one of {string.Join(", ", known)}";
+        var near = Nearest.Find(scheme, known) is { } meant ? $"'{meant}'" : string.Join(" or ", input.Stores.Schemes);
         throw ConfigError.Field($"{input.Field}.{key}", "unknown replica type", text, near, input.At(key));
     }
 
@@ -167,7 +181,12 @@ public static class ReplicaConfig
                 settings[name] = Normal(input, name, value);
         }
         foreach (var (name, value) in input.Defaults ?? new Dictionary<string, string>())
-            if (known?.Contains(name) == true && value.Length > 0 && !settings.ContainsKey(name) && !url.Query.Keys.Any(k => Fold(k) == Fold(name)))
+            if (
+                known?.Contains(name) == true
+                && value.Length > 0
+                && !settings.ContainsKey(name)
+                && !url.Query.Keys.Any(k => Fold(k) == Fold(name))
+            )
                 settings[name] = Normal(input, name, value);
         return settings;
     }
@@ -176,7 +195,11 @@ public static class ReplicaConfig
     private static void NotUnderstood(Input input, string name, string scheme)
     {
         if (name.StartsWith("sse-", StringComparison.Ordinal))
-            throw ConfigError.Text($"{input.Field}.{name}: not available for replica type '{scheme}'", "remove it to write without this encryption", input.At(name));
+            throw ConfigError.Text(
+                $"{input.Field}.{name}: not available for replica type '{scheme}'",
+                "remove it to write without this encryption",
+                input.At(name)
+            );
         var where = input.At(name) is { } place ? $"{place.File}:{place.Line}: " : "";
         input.Warn?.Invoke($"{where}{input.Field}.{name} is without effect: replica type '{scheme}' does not use it");
     }
@@ -186,7 +209,9 @@ public static class ReplicaConfig
         {
             ConfigKind.Bytes => ConfigValues.Bytes($"{input.Field}.{name}", value).ToString(CultureInfo.InvariantCulture),
             ConfigKind.Bool => ConfigValues.Bool($"{input.Field}.{name}", value) ? "true" : "false",
-            ConfigKind.Int or ConfigKind.PositiveInt => ConfigValues.Int($"{input.Field}.{name}", value).ToString(CultureInfo.InvariantCulture),
+            ConfigKind.Int or ConfigKind.PositiveInt => ConfigValues
+                .Int($"{input.Field}.{name}", value)
+                .ToString(CultureInfo.InvariantCulture),
             _ => value,
         };
 
@@ -218,7 +243,8 @@ public static class ReplicaConfig
 
         public string? Get(string key) => Mapping.TryGetValue(key, out var value) && value.Length > 0 ? value : null;
 
-        public string? GetOrDefault(string key) => Get(key) ?? (Defaults is not null && Defaults.TryGetValue(key, out var value) && value.Length > 0 ? value : null);
+        public string? GetOrDefault(string key) =>
+            Get(key) ?? (Defaults is not null && Defaults.TryGetValue(key, out var value) && value.Length > 0 ? value : null);
 
         public ConfigPlace? At(string key) => Places is not null && Places.TryGetValue(key, out var place) ? place : Place;
     }

@@ -21,14 +21,14 @@ internal sealed class CliContext(ParseResult parsed, CliServices services)
     public string? Get(Option<string?> option) => parsed.GetResult(option) is null ? null : parsed.GetValue(option) ?? "";
 
     /// <summary>The arguments that are no flags.</summary>
-    public IReadOnlyList<string> Arguments(Argument<string[]> argument)
-    {
-        var values = parsed.GetValue(argument) ?? [];
-        // Only when another program's command line mounts this command: ours has checked the flags before.
-        if (values.FirstOrDefault(v => v is ['-', _, ..]) is { } flag)
-            throw CliFlags.NotDefined(parsed.CommandResult.Command, flag.TrimStart('-').Split('=')[0]);
-        return values;
-    }
+    public IReadOnlyList<string> Arguments(Argument<string[]> argument) => [.. (parsed.GetValue(argument) ?? []).Select(NoFlag)];
+
+    /// <summary>The one argument; null when there is none.</summary>
+    public string? Argument(Argument<string?> argument) => parsed.GetValue(argument) is { } value ? NoFlag(value) : null;
+
+    // Only when another program's command line mounts this command: ours has checked the flags before.
+    private string NoFlag(string value) =>
+        value is ['-', _, ..] ? throw CliFlags.NotDefined(parsed.CommandResult.Command, value.TrimStart('-').Split('=')[0]) : value;
 
     /// <summary>The configuration file: <c>-config</c>, else <c>LITESTREAM_CONFIG</c>, else the default.</summary>
     public LitestreamConfig LoadConfig(string? path, bool noExpand)
@@ -38,7 +38,10 @@ internal sealed class CliContext(ParseResult parsed, CliServices services)
         var file = path ?? (Services.Environment("LITESTREAM_CONFIG") is { Length: > 0 } named ? named : Services.DefaultConfigPath);
         try
         {
-            return LitestreamConfig.Load(file, new ConfigSource(Services.Stores) { ExpandEnvironment = !noExpand, Environment = Services.Environment });
+            return LitestreamConfig.Load(
+                file,
+                new ConfigSource(Services.Stores) { ExpandEnvironment = !noExpand, Environment = Services.Environment }
+            );
         }
         catch (LitestreamException e) when (path is null && e is { Error: LitestreamError.InvalidConfiguration, Hint: null })
         {
@@ -71,12 +74,18 @@ internal sealed class CliContext(ParseResult parsed, CliServices services)
             config.Find(argument)
             ?? throw new CliException($"database not found in config {config.Path}: {ConfigPaths.Absolute(argument)}")
             {
-                Hint = config.Databases.Count == 0 ? "a replica URL instead of the path" : $"one of {string.Join(", ", config.Databases.Select(d => d.Options.Path))}",
+                Hint =
+                    config.Databases.Count == 0
+                        ? "a replica URL instead of the path"
+                        : $"one of {string.Join(", ", config.Databases.Select(d => d.Options.Path))}",
             };
         var replicas = database.Options.Replicas;
         var chosen = replicas.Where((_, i) => replicaName is null || ReplicaNames.Of(replicas)[i] == replicaName).ToArray();
         if (chosen.Length == 0)
-            throw new CliException($"replica not found: {replicaName}") { Hint = $"-replica {string.Join(" or ", ReplicaNames.Of(replicas))}" };
+            throw new CliException($"replica not found: {replicaName}")
+            {
+                Hint = $"-replica {string.Join(" or ", ReplicaNames.Of(replicas))}",
+            };
         return new Sources(argument, database.Options.Path, chosen);
     }
 
@@ -96,7 +105,8 @@ internal sealed class CliContext(ParseResult parsed, CliServices services)
     }
 
     private static bool IsSqliteUrl(string text) =>
-        text.StartsWith("sqlite://", StringComparison.OrdinalIgnoreCase) || text.StartsWith("sqlite3://", StringComparison.OrdinalIgnoreCase);
+        text.StartsWith("sqlite://", StringComparison.OrdinalIgnoreCase)
+        || text.StartsWith("sqlite3://", StringComparison.OrdinalIgnoreCase);
 }
 
 /// <summary>The replicas that a command reads from.</summary>
@@ -117,14 +127,14 @@ internal static class ReplicaNames
     {
         if (replicas.Count == 1)
             return [replicas[0].Url.Scheme];
+        var taken = replicas.Select(r => r.Name).OfType<string>().ToHashSet(StringComparer.Ordinal);
         var names = new List<string>(replicas.Count);
         foreach (var replica in replicas)
         {
             var name = replica.Name ?? replica.Url.Scheme;
-            var number = 1;
-            while (names.Contains(number == 1 ? name : $"{name}-{number}"))
-                number++;
-            names.Add(number == 1 ? name : $"{name}-{number}");
+            for (var number = 2; replica.Name is null && !taken.Add(name); number++)
+                name = $"{replica.Url.Scheme}{number}";
+            names.Add(name);
         }
         return names;
     }

@@ -18,6 +18,9 @@ internal static class CliFlags
 
     public static Option<bool> Json() => Switch("json", "Print JSON.");
 
+    /// <summary>The one argument of commands that read a replica.</summary>
+    public static Argument<string?> Source() => new("DB_PATH or REPLICA_URL") { Arity = ArgumentArity.ZeroOrOne };
+
     /// <summary>True when the arguments ask for help before anything else.</summary>
     public static bool AsksForHelp(string argument) => argument is "-h" or "-help" or "--h" or "--help";
 
@@ -71,7 +74,10 @@ internal static class CliFlags
         if (command.Arguments.Count == 0 || rest.Length > command.Arguments[0].Arity.MaximumNumberOfValues)
             throw new CliException("too many arguments");
         if (rest.FirstOrDefault(a => a is ['-', _, ..]) is { } flag)
-            throw new CliException($"flag {flag} stands behind the arguments") { Hint = $"litestream {command.Name} {flag} {string.Join(' ', rest.Except([flag]))}" };
+            throw new CliException($"flag {flag} stands behind the arguments")
+            {
+                Hint = $"litestream {command.Name} {flag} {string.Join(' ', rest.Except([flag]))}",
+            };
     }
 }
 

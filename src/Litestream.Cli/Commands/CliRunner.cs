@@ -13,7 +13,12 @@ internal static class CliRunner
         BindHelp(command, usage);
         command.SetAction(
             (parsed, cancellationToken) =>
-                GuardAsync(parsed.InvocationConfiguration.Output, parsed.InvocationConfiguration.Error, usage, () => work(new CliContext(parsed, services), cancellationToken))
+                GuardAsync(
+                    parsed.InvocationConfiguration.Output,
+                    parsed.InvocationConfiguration.Error,
+                    usage,
+                    () => work(new CliContext(parsed, services), cancellationToken)
+                )
         );
     }
 
@@ -51,7 +56,9 @@ internal static class CliRunner
         {
             return Fail(error, "interrupted", null);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidOperationException or NotSupportedException or ArgumentException)
+        catch (Exception e)
+            when (e is IOException or UnauthorizedAccessException or InvalidOperationException or NotSupportedException or ArgumentException
+            )
         {
             return Fail(error, e.Message, null);
         }

@@ -20,7 +20,7 @@ internal static class LtxCommand
         var json = CliFlags.Json();
         var level = CliFlags.Text("level", "0 to 9, or all.");
         var replica = CliFlags.Text("replica", "Name of a replica in the configuration file.");
-        var argument = new Argument<string[]>("DB_PATH or REPLICA_URL") { Arity = new ArgumentArity(0, 1) };
+        var argument = CliFlags.Source();
         var command = new Command(name, "Lists the transaction files of a replica.") { config, noExpand, json, level, replica, argument };
         command.Hidden = deprecated;
         CliRunner.Bind(
@@ -32,11 +32,14 @@ internal static class LtxCommand
                 if (deprecated)
                     context.Error.WriteLine("Warning: 'wal' command is deprecated, please use 'ltx' instead");
                 var levels = Levels(context.Get(level) ?? "0");
-                if (context.Arguments(argument) is not [var source])
-                    throw new CliException("database path or replica URL required") { Hint = "litestream ltx s3://bucket/prefix" };
+                var source =
+                    context.Argument(argument)
+                    ?? throw new CliException("database path or replica URL required") { Hint = "litestream ltx s3://bucket/prefix" };
                 var sources = context.Locate(source, context.Get(config), context.Get(noExpand), context.Get(replica));
                 if (sources.Replicas.Count > 1)
-                    context.Error.WriteLine($"Note: files of {sources.Replicas[0].Url}; choose another replica with -replica {string.Join(" or ", ReplicaNames.Of(sources.Replicas))}");
+                    context.Error.WriteLine(
+                        $"Note: files of {sources.Replicas[0].Url}; choose another replica with -replica {string.Join(" or ", ReplicaNames.Of(sources.Replicas))}"
+                    );
                 var files = await ListAsync(context, sources.Replicas[0], levels, cancellationToken).ConfigureAwait(false);
                 if (context.Get(json))
                     WriteJson(context, files);
@@ -57,13 +60,19 @@ internal static class LtxCommand
         throw new FlagException($"invalid value \"{text}\" for flag -level: invalid level: must be 0-9 or \"all\"");
     }
 
-    private static async Task<List<LtxFileInfo>> ListAsync(CliContext context, ReplicaOptions replica, IReadOnlyList<int> levels, CancellationToken cancellationToken)
+    private static async Task<List<LtxFileInfo>> ListAsync(
+        CliContext context,
+        ReplicaOptions replica,
+        IReadOnlyList<int> levels,
+        CancellationToken cancellationToken
+    )
     {
-        await using var client = context.Services.Stores.Open(replica);
+        var client = context.Services.Stores.Open(replica);
+        await using var closing = client.ConfigureAwait(false);
         var files = new List<LtxFileInfo>();
         foreach (var level in levels)
-            await foreach (var file in client.ListAsync(level, Txid.None, TimestampAccuracy.Listing, cancellationToken).ConfigureAwait(false))
-                files.Add(file);
+        await foreach (var file in client.ListAsync(level, Txid.None, TimestampAccuracy.Listing, cancellationToken).ConfigureAwait(false))
+            files.Add(file);
         return files;
     }
 

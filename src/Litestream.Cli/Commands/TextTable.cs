@@ -26,7 +26,8 @@ internal sealed class TextTable(params string[] header)
     }
 
     /// <summary>A moment in tables: UTC, in seconds.</summary>
-    public static string Time(DateTimeOffset moment) => moment.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+    public static string Time(DateTimeOffset moment) =>
+        moment.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
 
     /// <summary>A moment in JSON: UTC, with the fraction it has.</summary>
     public static string PreciseTime(DateTimeOffset moment) =>

@@ -15,10 +15,15 @@ internal sealed class ConfigChecker
     {
         var checker = new ConfigChecker();
         checker.Group("", root, ConfigSchema.Top);
-        var strict = root.Find("strict")?.Value is not ConfigScalar { Value: var text } || !ConfigValues.TryBool(text, out var value) || value;
+        var strict =
+            root.Find("strict")?.Value is not ConfigScalar { Value: var text } || !ConfigValues.TryBool(text, out var value) || value;
         if (checker._unknown.Count > 0 && strict)
             throw checker.UnknownKeys();
-        return [.. checker._unknown.Select(u => $"{u.Place}: unknown key '{u.Key}'{u.Meant} is ignored (strict: false)"), .. checker._warnings];
+        return
+        [
+            .. checker._unknown.Select(u => $"{u.Place}: unknown key '{u.Key}'{u.Meant} is ignored (strict: false)"),
+            .. checker._warnings,
+        ];
     }
 
     /// <summary>Checks the text of one value against a key's type.</summary>
@@ -86,7 +91,11 @@ internal sealed class ConfigChecker
                 break;
             case (ConfigKind.Groups, ConfigSequence list):
                 for (var i = 0; i < list.Items.Count; i++)
-                    Group($"{field}[{i}].", list.Items[i] as ConfigMapping ?? throw Wrong($"{field}[{i}]", "a group of keys", list.Items[i]), key.Section!);
+                    Group(
+                        $"{field}[{i}].",
+                        list.Items[i] as ConfigMapping ?? throw Wrong($"{field}[{i}]", "a group of keys", list.Items[i]),
+                        key.Section!
+                    );
                 break;
             case (ConfigKind.Replica, ConfigMapping or ConfigScalar):
                 Replica(field, value);
@@ -128,7 +137,9 @@ internal sealed class ConfigChecker
     {
         var first = _unknown[0];
         var others =
-            _unknown.Count == 1 ? "" : $"; also unknown: {string.Join(", ", _unknown.Skip(1).Select(u => $"'{u.Key}' (line {u.Place.Line})"))}";
+            _unknown.Count == 1
+                ? ""
+                : $"; also unknown: {string.Join(", ", _unknown.Skip(1).Select(u => $"'{u.Key}' (line {u.Place.Line})"))}";
         return ConfigError.At(
             first.Place,
             $"unknown key '{first.Key}'{first.Meant}{others}",

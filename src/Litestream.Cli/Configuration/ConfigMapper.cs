@@ -14,7 +14,9 @@ internal sealed class ConfigMapper(string file, ObjectStoreFactory stores, List<
 
     public LitestreamConfig Map(ConfigMapping root)
     {
-        _defaults = root.Entries.Where(e => s_defaults.Contains(e.Key)).ToDictionary(e => e.Key, e => Text(e.Value), StringComparer.Ordinal);
+        _defaults = root
+            .Entries.Where(e => s_defaults.Contains(e.Key))
+            .ToDictionary(e => e.Key, e => Text(e.Value), StringComparer.Ordinal);
         RefuseEncryption(root);
         CheckHeartbeat(root);
         CheckLevels(root);
@@ -69,7 +71,9 @@ internal sealed class ConfigMapper(string file, ObjectStoreFactory stores, List<
             MonitorInterval = GetDuration(db, "monitor-interval"),
             CheckpointInterval = GetDuration(db, "checkpoint-interval") ?? defaults.CheckpointInterval,
             BusyTimeout = GetDuration(db, "busy-timeout") ?? defaults.BusyTimeout,
-            MinCheckpointPageCount = Get(db, "min-checkpoint-page-count") is { } pages ? (int)ConfigValues.Int($"{field}.min-checkpoint-page-count", pages) : null,
+            MinCheckpointPageCount = Get(db, "min-checkpoint-page-count") is { } pages
+                ? (int)ConfigValues.Int($"{field}.min-checkpoint-page-count", pages)
+                : null,
             MaxSyncWalBytes = GetBytes(db, "max-sync-wal-bytes") ?? defaults.MaxSyncWalBytes,
             MaxLocalBytes = GetBytes(db, "max-local-bytes") ?? defaults.MaxLocalBytes,
             LegacyPageFrames = GetBool(db, "legacy-page-frames"),
@@ -110,10 +114,20 @@ internal sealed class ConfigMapper(string file, ObjectStoreFactory stores, List<
             for (var i = 0; i < list.Items.Count; i++)
                 replicas.Add(Replica(list.Items[i], $"{field}.replicas[{i}]"));
         if (replicas.Count == 0)
-            throw ConfigError.Text($"{field}: must specify a replica for {Get(db, "path") ?? Get(db, "dir")}", "replica: { url: s3://bucket/prefix }", db.Place);
+            throw ConfigError.Text(
+                $"{field}: must specify a replica for {Get(db, "path") ?? Get(db, "dir")}",
+                "replica: { url: s3://bucket/prefix }",
+                db.Place
+            );
         foreach (var (name, count) in replicas.Where(r => r.Name is not null).CountBy(r => r.Name!))
             if (count > 1)
-                throw ConfigError.Field($"{field}.replicas", "two replicas have the same name", name, "give each its own 'name'", several?.KeyPlace);
+                throw ConfigError.Field(
+                    $"{field}.replicas",
+                    "two replicas have the same name",
+                    name,
+                    "give each its own 'name'",
+                    several?.KeyPlace
+                );
         return replicas;
     }
 
@@ -145,7 +159,10 @@ internal sealed class ConfigMapper(string file, ObjectStoreFactory stores, List<
 
     private static void CheckHeartbeat(ConfigMapping root)
     {
-        if (root.Find("heartbeat-interval") is { Value: ConfigScalar { Value: var text } } entry && GetDuration(root, "heartbeat-interval") < TimeSpan.FromMinutes(1))
+        if (
+            root.Find("heartbeat-interval") is { Value: ConfigScalar { Value: var text } } entry
+            && GetDuration(root, "heartbeat-interval") < TimeSpan.FromMinutes(1)
+        )
             throw ConfigError.Field("heartbeat-interval", "must be 1m or more", text, null, entry.KeyPlace);
     }
 
@@ -157,7 +174,13 @@ internal sealed class ConfigMapper(string file, ObjectStoreFactory stores, List<
             throw ConfigError.Field("levels", "must be 8 or fewer", levels.Items.Count.ToString(), null, levels.Place);
         for (var i = 0; i < levels.Items.Count; i++)
             if (((ConfigMapping)levels.Items[i]).Find("interval") is null)
-                throw ConfigError.Field($"levels[{i}].interval", "must be greater than 0", "nothing", "interval: 30s", levels.Items[i].Place);
+                throw ConfigError.Field(
+                    $"levels[{i}].interval",
+                    "must be greater than 0",
+                    "nothing",
+                    "interval: 30s",
+                    levels.Items[i].Place
+                );
     }
 
     // One schedule serves all databases: two databases cannot ask for different ones, unless the top of the file decides.
@@ -172,11 +195,20 @@ internal sealed class ConfigMapper(string file, ObjectStoreFactory stores, List<
             string? first = null;
             for (var i = 0; i < dbs.Items.Count; i++)
             {
-                if (((ConfigMapping)dbs.Items[i]).Find("snapshot")?.Value is not ConfigMapping snapshot || Get(snapshot, key) is not { } text)
+                if (
+                    ((ConfigMapping)dbs.Items[i]).Find("snapshot")?.Value is not ConfigMapping snapshot
+                    || Get(snapshot, key) is not { } text
+                )
                     continue;
                 first ??= text;
                 if (ConfigValues.Duration(key, text) != ConfigValues.Duration(key, first))
-                    throw ConfigError.Field($"dbs[{i}].snapshot.{key}", $"differs from another database ({first})", text, "set it once at the top", snapshot.Place);
+                    throw ConfigError.Field(
+                        $"dbs[{i}].snapshot.{key}",
+                        $"differs from another database ({first})",
+                        text,
+                        "set it once at the top",
+                        snapshot.Place
+                    );
             }
         }
     }
@@ -190,10 +222,22 @@ internal sealed class ConfigMapper(string file, ObjectStoreFactory stores, List<
         {
             var options = database.Configured.Options;
             if (!paths.TryAdd(options.Path, database))
-                throw ConfigError.Field($"{database.Field}.path", $"stands also in {paths[options.Path].Field}", options.Path, "one entry with both as 'replicas'", database.Place);
+                throw ConfigError.Field(
+                    $"{database.Field}.path",
+                    $"stands also in {paths[options.Path].Field}",
+                    options.Path,
+                    "one entry with both as 'replicas'",
+                    database.Place
+                );
             var meta = ConfigPaths.MetaPath(options.Path, options.MetaPath);
             if (!metas.TryAdd(meta, database))
-                throw ConfigError.Field($"{database.Field}.meta-path", $"is also used by {metas[meta].Field}", meta, "another 'meta-path'", database.Place);
+                throw ConfigError.Field(
+                    $"{database.Field}.meta-path",
+                    $"is also used by {metas[meta].Field}",
+                    meta,
+                    "another 'meta-path'",
+                    database.Place
+                );
             foreach (var replica in options.Replicas)
                 if (!places.TryAdd(Place(replica), database))
                     throw ConfigError.Field(
@@ -225,9 +269,11 @@ internal sealed class ConfigMapper(string file, ObjectStoreFactory stores, List<
         );
     }
 
-    private static string? Get(ConfigMapping group, string key) => group.Find(key)?.Value is ConfigScalar { Value: { Length: > 0 } value } ? value : null;
+    private static string? Get(ConfigMapping group, string key) =>
+        group.Find(key)?.Value is ConfigScalar { Value: { Length: > 0 } value } ? value : null;
 
-    private static TimeSpan? GetDuration(ConfigMapping group, string key) => Get(group, key) is { } text ? ConfigValues.Duration(key, text) : null;
+    private static TimeSpan? GetDuration(ConfigMapping group, string key) =>
+        Get(group, key) is { } text ? ConfigValues.Duration(key, text) : null;
 
     private static long? GetBytes(ConfigMapping group, string key) => Get(group, key) is { } text ? ConfigValues.Bytes(key, text) : null;
 

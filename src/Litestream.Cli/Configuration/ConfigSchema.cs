@@ -78,7 +78,11 @@ internal static class ConfigSchema
     private const ConfigEffect Later = ConfigEffect.Later;
     private const ConfigEffect None = ConfigEffect.None;
 
-    private static readonly ConfigSection s_age = new("age", new("identities", ConfigKind.TextList), new ConfigKey("recipients", ConfigKind.TextList));
+    private static readonly ConfigSection s_age = new(
+        "age",
+        new("identities", ConfigKind.TextList),
+        new ConfigKey("recipients", ConfigKind.TextList)
+    );
 
     private static readonly ConfigSection s_snapshot = new(
         "snapshot",

@@ -25,7 +25,9 @@ internal static class ConfigValues
             return value;
         if (double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out _))
             throw ConfigError.Field(field, "a duration needs a unit", text, $"{text.Trim()}s for seconds; units are ns us ms s m h", place);
-        var hint = text.Contains('d', StringComparison.Ordinal) ? "hours instead of days, for example 24h" : "for example 30s, 1h30m; units are ns us ms s m h";
+        var hint = text.Contains('d', StringComparison.Ordinal)
+            ? "hours instead of days, for example 24h"
+            : "for example 30s, 1h30m; units are ns us ms s m h";
         throw ConfigError.Field(field, "not a duration", text, hint, place);
     }
 
@@ -41,7 +43,12 @@ internal static class ConfigValues
     public static long Int(string field, string text, ConfigPlace? place = null)
     {
         var digits = text.Replace("_", "", StringComparison.Ordinal);
-        return long.TryParse(digits, NumberStyles.AllowLeadingSign | NumberStyles.AllowLeadingWhite | NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out var value)
+        return long.TryParse(
+            digits,
+            NumberStyles.AllowLeadingSign | NumberStyles.AllowLeadingWhite | NumberStyles.AllowTrailingWhite,
+            CultureInfo.InvariantCulture,
+            out var value
+        )
             ? value
             : throw ConfigError.Field(field, "must be a whole number", text, null, place);
     }
@@ -54,7 +61,10 @@ internal static class ConfigValues
             digits = digits[2..];
         var value = 0;
         foreach (var c in digits)
-            value = c is >= '0' and <= '7' && value <= 0x1FF ? value * 8 + (c - '0') : throw ConfigError.Field(field, "must be octal permissions", text, "0600", place);
+            value =
+                c is >= '0' and <= '7' && value <= 0x1FF
+                    ? value * 8 + (c - '0')
+                    : throw ConfigError.Field(field, "must be octal permissions", text, "0600", place);
         return digits.Length > 0 ? value : throw ConfigError.Field(field, "must be octal permissions", text, "0600", place);
     }
 
@@ -70,7 +80,9 @@ internal static class ConfigValues
             (number, factor) = (number[..^suffix.Length].TrimEnd(), f);
             break;
         }
-        return decimal.TryParse(number, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var value) && value <= long.MaxValue / factor
+        return
+            decimal.TryParse(number, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var value)
+            && value <= long.MaxValue / factor
             ? (long)(value * factor)
             : throw ConfigError.Field(field, "not a number of bytes", text, "for example 5MB, 8MiB or 5242880", place);
     }

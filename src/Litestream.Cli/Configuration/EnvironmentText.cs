@@ -46,7 +46,10 @@ internal static class EnvironmentText
     private static int NameLength(ReadOnlySpan<char> text)
     {
         var length = 0;
-        while (length < text.Length && (text[length] == '_' || char.IsAsciiLetter(text[length]) || (length > 0 && char.IsAsciiDigit(text[length]))))
+        while (
+            length < text.Length
+            && (text[length] == '_' || char.IsAsciiLetter(text[length]) || (length > 0 && char.IsAsciiDigit(text[length])))
+        )
             length++;
         return length;
     }

@@ -14,7 +14,8 @@ internal static class Nearest
             if (edits < least)
                 (best, least) = (candidate, edits);
         }
-        return best is not null && least <= Math.Max(1, Math.Min(word.Length, best.Length) / 3) ? best : null;
+        var shorter = Math.Min(word.Length, best?.Length ?? 0);
+        return least <= Math.Max(1, shorter / 3) && least < shorter ? best : null;
     }
 
     /// <summary>Levenshtein distance, without regard to case and to <c>_</c> for <c>-</c>.</summary>

@@ -51,7 +51,8 @@ internal sealed class YamlDocument
         if (depth > MaxDepth)
             throw ConfigError.At(place, "values are nested too deeply", null);
         if (_parser.TryConsume<AnchorAlias>(out var alias))
-            return _anchors.GetValueOrDefault(alias.Value) ?? throw ConfigError.At(place, $"unknown anchor '{alias.Value}'", $"&{alias.Value} before its first use");
+            return _anchors.GetValueOrDefault(alias.Value)
+                ?? throw ConfigError.At(place, $"unknown anchor '{alias.Value}'", $"&{alias.Value} before its first use");
         if (_parser.TryConsume<Scalar>(out var scalar))
             return Named(scalar, new ConfigScalar(place, scalar.Value, scalar.IsPlainImplicit && scalar.Style == ScalarStyle.Plain));
         if (_parser.TryConsume<SequenceStart>(out var sequence))

@@ -36,15 +36,29 @@ internal sealed class SlogLoggerProvider(TextWriter output, LogSettings settings
 
     private static string Text(DateTimeOffset now, LogLevel level, string message, IReadOnlyList<KeyValuePair<string, object?>> attributes)
     {
-        var line = new StringBuilder("time=").Append(Time(now)).Append(" level=").Append(Name(level)).Append(" msg=").Append(Quote(message));
+        var line = new StringBuilder("time=")
+            .Append(Time(now))
+            .Append(" level=")
+            .Append(Name(level))
+            .Append(" msg=")
+            .Append(Quote(message));
         foreach (var (name, value) in attributes)
             line.Append(' ').Append(name).Append('=').Append(Quote(Show(value)));
         return line.ToString();
     }
 
-    private static string Pretty(DateTimeOffset now, LogLevel level, string message, IReadOnlyList<KeyValuePair<string, object?>> attributes)
+    private static string Pretty(
+        DateTimeOffset now,
+        LogLevel level,
+        string message,
+        IReadOnlyList<KeyValuePair<string, object?>> attributes
+    )
     {
-        var line = new StringBuilder(now.ToString("HH:mm:ss.fff", CultureInfo.InvariantCulture)).Append(' ').Append(Name(level)[..3]).Append(' ').Append(message);
+        var line = new StringBuilder(now.ToString("HH:mm:ss.fff", CultureInfo.InvariantCulture))
+            .Append(' ')
+            .Append(Name(level)[..3])
+            .Append(' ')
+            .Append(message);
         foreach (var (name, value) in attributes)
             line.Append(' ').Append(name).Append('=').Append(Quote(Show(value)));
         return line.ToString();
@@ -89,7 +103,10 @@ internal sealed class SlogLoggerProvider(TextWriter output, LogSettings settings
     }
 
     private static string Time(DateTimeOffset now) =>
-        now.ToString(now.Offset == TimeSpan.Zero ? "yyyy-MM-dd'T'HH:mm:ss.fff'Z'" : "yyyy-MM-dd'T'HH:mm:ss.fffzzz", CultureInfo.InvariantCulture);
+        now.ToString(
+            now.Offset == TimeSpan.Zero ? "yyyy-MM-dd'T'HH:mm:ss.fff'Z'" : "yyyy-MM-dd'T'HH:mm:ss.fffzzz",
+            CultureInfo.InvariantCulture
+        );
 
     private static string Name(LogLevel level) =>
         level switch
@@ -143,7 +160,13 @@ internal sealed class SlogLoggerProvider(TextWriter output, LogSettings settings
 
         public bool IsEnabled(LogLevel logLevel) => logLevel >= owner.Level && logLevel != LogLevel.None;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        public void Log<TState>(
+            LogLevel logLevel,
+            EventId eventId,
+            TState state,
+            Exception? exception,
+            Func<TState, Exception?, string> formatter
+        )
         {
             if (!IsEnabled(logLevel))
                 return;
@@ -163,7 +186,8 @@ internal sealed class SlogLoggerProvider(TextWriter output, LogSettings settings
 
     // Machines want every value by its name; people do not want to read twice what the message says already.
     private bool IsNews(string message, object? value) =>
-        settings.Type == LogType.Json || (Show(value) is var text && (text.Length == 0 || !message.Contains(text, StringComparison.Ordinal)));
+        settings.Type == LogType.Json
+        || (Show(value) is var text && (text.Length == 0 || !message.Contains(text, StringComparison.Ordinal)));
 
     private static string Kebab(string name)
     {
