@@ -36,7 +36,7 @@ public sealed class DatabaseCollection : IReadOnlyCollection<Database>, IAsyncDi
         var twin = _databases.FirstOrDefault(d => d.Path is not null && RealPath(d.Path) == RealPath(full));
         if (twin is not null)
         {
-            throw new StartupException($"Duplicate database file: {path} and {twin.GivenPath} are the same file {RealPath(full)}. Give it once.");
+            throw new StartupException($"Duplicate database file: '{path}' and '{twin.GivenPath}' both refer to {RealPath(full)}");
         }
 
         var isMissing = !System.IO.File.Exists(full);
