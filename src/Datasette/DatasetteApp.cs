@@ -23,8 +23,17 @@ internal sealed class DatasetteApp : IDatasette, IAsyncDisposable
     private readonly Dictionary<string, PermissionAction> actions = new(StringComparer.Ordinal);
     private string? rootToken;
 
-    public DatasetteApp(DatasetteAppOptions options, DatabaseCollection databases, PluginHooks hooks, ILoggerFactory loggers, TimeProvider time)
+    public DatasetteApp(
+        DatasetteAppOptions options,
+        DatabaseCollection databases,
+        InternalDatabase catalog,
+        PluginHooks hooks,
+        ILoggerFactory loggers,
+        TimeProvider time
+    )
     {
+        Catalog = catalog;
+        Rights = new PermissionChecker(this, hooks, actions, catalog);
         Options = options;
         Databases = databases;
         Hooks = hooks;
@@ -86,9 +95,12 @@ internal sealed class DatasetteApp : IDatasette, IAsyncDisposable
     }
 
     /// <summary>Answers questions about rights from everyone's rules.</summary>
-    public required PermissionChecker Rights { get; init; }
+    public PermissionChecker Rights { get; }
 
-    public JsonNode? PluginConfig(string plugin, string? database = null, bool fallback = true) => Config.PluginConfig(plugin, database, fallback);
+    /// <summary>The host's own database.</summary>
+    public InternalDatabase Catalog { get; }
+
+    public JsonNode? PluginConfig(string plugin, string? database = null, bool fallback = true) => Config.PluginConfig(plugin, database, null, fallback);
 
     public string Sign(string json, string @namespace) => signer.Sign(json, @namespace);
 
@@ -142,7 +154,11 @@ internal sealed class DatasetteApp : IDatasette, IAsyncDisposable
         return Interlocked.CompareExchange(ref rootToken, null, expected) == expected ? LoginResult.Ok : LoginResult.Used;
     }
 
-    public ValueTask DisposeAsync() => Databases.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await Databases.DisposeAsync();
+        await Catalog.DisposeAsync();
+    }
 }
 
 /// <summary>What became of a login token.</summary>

@@ -38,6 +38,7 @@ internal static partial class DatasetteFactory
             Attach(app, options, log);
             await databases.CheckAsync(ct);
             await catalog.RefreshAsync(databases, ct);
+            await catalog.SetQueriesAsync(ConfiguredQueries(config), ct);
             await Views.TableCounts.WarmAsync(app, ct);
             await hooks.StartupAsync(app, ct);
             return app;
@@ -112,6 +113,17 @@ internal static partial class DatasetteFactory
         if (options.CrossDb && memory is not null && app.Databases.AttachAll(memory) is { Count: > 0 } left)
         {
             LogWarning(log, $"Only ten databases can be attached to _memory; these are left out: {string.Join(", ", left)}.");
+        }
+    }
+
+    private static IEnumerable<(string Database, string Name)> ConfiguredQueries(DatasetteConfig config)
+    {
+        foreach (var (database, block) in config.Root["databases"] as JsonObject ?? [])
+        {
+            foreach (var (name, _) in (block as JsonObject)?["queries"] as JsonObject ?? [])
+            {
+                yield return (database, name);
+            }
         }
     }
 

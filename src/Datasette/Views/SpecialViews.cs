@@ -126,7 +126,7 @@ internal static class SpecialViews
         var file = name + ".json";
         var alternate = v.Absolute(v.PathWithFormat("json"));
         var layout = await v.App.LayoutAsync(v.Http, file, "show-json");
-        var page = new ShowJsonModel(layout with { AlternateUrl = alternate }, file, JsonBody.ToText(data, indented: true));
+        var page = new ShowJsonModel(layout with { AlternateUrl = alternate }, file, JsonBody.ToText(data, indent: 4));
         return Respond.Html(ShowJson.Create(page), 200).With("Link", HtmlLinks.Alternate(alternate));
     }
 
