@@ -17,6 +17,9 @@ public abstract class DurableFiles
     /// <summary>True when a folder is there.</summary>
     public abstract bool DirectoryExists(string path);
 
+    /// <summary>What is known of a file or folder; null when there is none.</summary>
+    public abstract DurableEntry? Stat(string path);
+
     /// <summary>Makes the folder and its missing parents, and makes their names durable. Existing folders are fine.</summary>
     public abstract void CreateDirectory(string path);
 

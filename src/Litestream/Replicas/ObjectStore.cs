@@ -77,13 +77,22 @@ public abstract class ObjectStore : IAsyncDisposable
     }
 
     /// <summary>Does <see cref="ListAsync"/>; arguments are checked.</summary>
-    protected internal abstract IAsyncEnumerable<StoredObject> ListCoreAsync(string prefix, string? after, CancellationToken cancellationToken);
+    protected internal abstract IAsyncEnumerable<StoredObject> ListCoreAsync(
+        string prefix,
+        string? after,
+        CancellationToken cancellationToken
+    );
 
     /// <summary>Does <see cref="OpenAsync"/>; arguments are checked.</summary>
     protected internal abstract Task<Stream> OpenCoreAsync(string key, long offset, long? length, CancellationToken cancellationToken);
 
     /// <summary>Does <see cref="PutAsync"/>; arguments are checked.</summary>
-    protected internal abstract Task<StoredObject> PutCoreAsync(string key, Stream content, PutOptions options, CancellationToken cancellationToken);
+    protected internal abstract Task<StoredObject> PutCoreAsync(
+        string key,
+        Stream content,
+        PutOptions options,
+        CancellationToken cancellationToken
+    );
 
     /// <summary>Does <see cref="HeadAsync"/>; arguments are checked.</summary>
     protected internal abstract Task<StoredObject?> HeadCoreAsync(string key, CancellationToken cancellationToken);

@@ -1,3 +1,5 @@
+using Litestream.Diagnostics;
+
 namespace Litestream.Replicas;
 
 /// <summary>What a backend registers: its scheme, its layout, its settings, and how to open it.</summary>
@@ -32,16 +34,23 @@ public sealed class ObjectStoreFactory
     public ObjectStoreBackend? Find(string scheme) => _backends.GetValueOrDefault(scheme);
 
     /// <summary>Opens the store of a replica and the client for LTX files above it.</summary>
+    /// <param name="options">The replica.</param>
+    /// <param name="metrics">Counts what the store does; null for no counting.</param>
+    /// <param name="time">The clock for durations; null for the system's.</param>
     /// <exception cref="LitestreamException"><see cref="LitestreamError.InvalidConfiguration"/>: unknown scheme or settings that can never work.</exception>
-    public ReplicaClient Open(ReplicaOptions options)
+    public ReplicaClient Open(ReplicaOptions options, ReplicaOperationMetrics? metrics = null, TimeProvider? time = null)
     {
         ArgumentNullException.ThrowIfNull(options);
         var backend =
             Find(options.Url.Scheme)
-            ?? throw new LitestreamException(LitestreamError.InvalidConfiguration, $"unknown replica type '{options.Url.Scheme}' in {options.Url}")
+            ?? throw new LitestreamException(
+                LitestreamError.InvalidConfiguration,
+                $"unknown replica type '{options.Url.Scheme}' in {options.Url}"
+            )
             {
                 Hint = $"known types: {string.Join(", ", Schemes)}",
             };
-        return new ReplicaClient(backend.Open(options), backend.Layout);
+        var store = backend.Open(options);
+        return new ReplicaClient(metrics is null ? store : new MeteredObjectStore(store, metrics, time), backend.Layout);
     }
 }

@@ -18,7 +18,9 @@ public sealed class ReplicaLayout
 
     /// <summary>The common start of all keys of a level, ending with a slash.</summary>
     public string LevelPrefix(int level) =>
-        _hexLevels ? string.Create(CultureInfo.InvariantCulture, $"{level:x4}/") : string.Create(CultureInfo.InvariantCulture, $"ltx/{level}/");
+        _hexLevels
+            ? string.Create(CultureInfo.InvariantCulture, $"{level:x4}/")
+            : string.Create(CultureInfo.InvariantCulture, $"ltx/{level}/");
 
     /// <summary>The key of one file.</summary>
     public string Key(int level, Txid min, Txid max) => LevelPrefix(level) + LtxFileInfo.FormatFileName(min, max);

@@ -1,0 +1,75 @@
+namespace Litestream.Diagnostics;
+
+/// <summary>Counters of one database. Written under its gate, read from any thread.</summary>
+internal sealed class DatabaseMetrics
+{
+    private readonly Lock _lock = new();
+    private readonly Dictionary<string, long> _full = [];
+    private long _checkpoints;
+    private long _checkpointErrors;
+    private double _checkpointSeconds;
+
+    internal long WalBytes { get; private set; }
+
+    internal long Syncs { get; private set; }
+
+    internal long SyncErrors { get; private set; }
+
+    internal double SyncSeconds { get; private set; }
+
+    internal bool IsDiskFull { get; private set; }
+
+    internal void Copied(long walBytes, string? fullReason)
+    {
+        lock (_lock)
+        {
+            WalBytes += walBytes;
+            if (fullReason is { } reason)
+                _full[reason] = _full.GetValueOrDefault(reason) + 1;
+        }
+    }
+
+    internal void Synced(TimeSpan elapsed)
+    {
+        lock (_lock)
+        {
+            Syncs++;
+            SyncSeconds += elapsed.TotalSeconds;
+            IsDiskFull = false;
+        }
+    }
+
+    internal void SyncFailed(Exception e)
+    {
+        lock (_lock)
+        {
+            Syncs++;
+            SyncErrors++;
+            IsDiskFull = e is LitestreamException { Error: LitestreamError.DiskFull };
+        }
+    }
+
+    internal void Checkpointed(bool complete, TimeSpan elapsed)
+    {
+        lock (_lock)
+        {
+            _checkpoints++;
+            _checkpointSeconds += elapsed.TotalSeconds;
+            if (!complete)
+                _checkpointErrors++;
+        }
+    }
+
+    /// <summary>By mode; nothing before the first cycle, as Litestream has it.</summary>
+    internal IReadOnlyList<(string Mode, long Count, long Errors, double Seconds)> Checkpoints()
+    {
+        lock (_lock)
+            return _checkpoints == 0 ? [] : [("PASSIVE", _checkpoints, _checkpointErrors, _checkpointSeconds)];
+    }
+
+    internal IReadOnlyList<(string Reason, long Count)> FullFiles()
+    {
+        lock (_lock)
+            return [.. _full.Select(p => (p.Key, p.Value))];
+    }
+}

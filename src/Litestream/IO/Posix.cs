@@ -1,0 +1,98 @@
+using System.Runtime.InteropServices;
+using System.Runtime.Versioning;
+using Microsoft.Win32.SafeHandles;
+
+namespace Litestream.IO;
+
+/// <summary>The few calls of a Unix system that the framework does not offer: folders as files, advisory locks, owners.</summary>
+[UnsupportedOSPlatform("windows")]
+internal static partial class Posix
+{
+    private const int ReadOnly = 0;
+    private const int LockExclusive = 2;
+    private const int LockNonBlocking = 4;
+    private const int InvalidArgument = 22;
+    private const int Interrupted = 4;
+    private const int AtFdCwd = -100;
+    private const uint StatxUidGid = 0x18;
+
+    private static int CloseOnExec => OperatingSystem.IsLinux() ? 0x80000 : 0x1000000;
+
+    private static int NotSupported => OperatingSystem.IsLinux() ? 95 : 45;
+
+    /// <summary>Opens a file or folder for reading, taking none of the locks that the framework takes.</summary>
+    /// <returns>The handle, or null and the system's error number.</returns>
+    public static SafeFileHandle? OpenRead(string path, out int errno)
+    {
+        int fd;
+        do
+        {
+            fd = Open(path, ReadOnly | CloseOnExec);
+            errno = fd < 0 ? Marshal.GetLastPInvokeError() : 0;
+        } while (fd < 0 && errno == Interrupted);
+        return fd < 0 ? null : new SafeFileHandle(fd, ownsHandle: true);
+    }
+
+    /// <summary>Makes the names in a folder durable. Systems that cannot sync a folder do nothing.</summary>
+    public static void SyncDirectory(string path)
+    {
+        using var handle = OpenRead(path, out var errno);
+        if (handle is null)
+            throw LocalStorageFailure.FromErrno("open folder", path, errno);
+        if (FileSync(handle) == 0)
+            return;
+        errno = Marshal.GetLastPInvokeError();
+        if (errno != InvalidArgument && errno != NotSupported)
+            throw LocalStorageFailure.FromErrno("sync folder", path, errno);
+    }
+
+    /// <summary>Takes the exclusive lock of an open file, at once or not at all; it ends with the last handle, so with the process.</summary>
+    public static bool TryLockExclusive(SafeFileHandle handle, string path)
+    {
+        if (FileLock(handle, LockExclusive | LockNonBlocking) == 0)
+            return true;
+        var errno = Marshal.GetLastPInvokeError();
+        return errno == LocalStorageFailure.WouldBlock ? false : throw LocalStorageFailure.FromErrno("lock", path, errno);
+    }
+
+    /// <summary>Gives a file the owner and group of another, where the system permits it (usually: for root).</summary>
+    public static void CopyOwner(string like, string path)
+    {
+        if (OperatingSystem.IsLinux() && TryGetOwner(like, out var wanted) && TryGetOwner(path, out var present) && wanted != present)
+            _ = ChangeOwner(path, wanted.User, wanted.Group);
+    }
+
+    private static bool TryGetOwner(string path, out (uint User, uint Group) owner)
+    {
+        // struct statx has one layout on every architecture, unlike struct stat: uid at byte 20, gid at byte 24.
+        Span<byte> buffer = stackalloc byte[256];
+        owner = default;
+        try
+        {
+            if (Statx(AtFdCwd, path, 0, StatxUidGid, ref MemoryMarshal.GetReference(buffer)) != 0)
+                return false;
+        }
+        catch (EntryPointNotFoundException)
+        {
+            // A C library from before 2018: owners are then not copied.
+            return false;
+        }
+        owner = (MemoryMarshal.Read<uint>(buffer[20..]), MemoryMarshal.Read<uint>(buffer[24..]));
+        return true;
+    }
+
+    [LibraryImport("libc", EntryPoint = "open", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
+    private static partial int Open(string path, int flags);
+
+    [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
+    private static partial int FileSync(SafeFileHandle handle);
+
+    [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
+    private static partial int FileLock(SafeFileHandle handle, int operation);
+
+    [LibraryImport("libc", EntryPoint = "chown", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
+    private static partial int ChangeOwner(string path, uint user, uint group);
+
+    [LibraryImport("libc", EntryPoint = "statx", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
+    private static partial int Statx(int directory, string path, int flags, uint mask, ref byte buffer);
+}

@@ -1,0 +1,233 @@
+using System.Collections.Concurrent;
+using Litestream.Diagnostics;
+using Litestream.IO;
+using Litestream.Replicas;
+using Litestream.Replication;
+using Litestream.Sqlite;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Litestream;
+
+/// <summary>All databases that are replicated, and their schedule: what <c>AddLitestream</c> puts into an app.</summary>
+/// <remarks>
+/// Safe from any thread. It owns every task it starts; they end with <see cref="StopAsync"/>. The app chooses the SQLite library by referencing a
+/// SQLitePCLRaw bundle and initialising it (Microsoft.Data.Sqlite does) before <see cref="StartAsync"/>.
+/// </remarks>
+public sealed class LitestreamStore : IAsyncDisposable
+{
+    private readonly LitestreamOptions _options;
+    private readonly ObjectStoreFactory _stores;
+    private readonly EngineServices _services;
+    private readonly StepScheduler _scheduler;
+    private readonly ConcurrentDictionary<string, Entry> _databases = new(StringComparer.Ordinal);
+    private readonly List<string> _order = [];
+    private readonly CancellationTokenSource _stopping = new();
+    private Task? _run;
+    private bool _stopped;
+
+    /// <summary>Creates the store; nothing is opened before <see cref="StartAsync"/>.</summary>
+    /// <param name="options">Databases and settings.</param>
+    /// <param name="stores">The kinds of replica that are known.</param>
+    /// <param name="time">Clock; default: the system's.</param>
+    /// <param name="loggers">Logs go to category <c>Litestream</c>; default: nowhere.</param>
+    /// <param name="files">Disk for the engine's own files; default: the machine's.</param>
+    public LitestreamStore(
+        LitestreamOptions options,
+        ObjectStoreFactory stores,
+        TimeProvider? time = null,
+        ILoggerFactory? loggers = null,
+        DurableFiles? files = null
+    )
+        : this(options, stores, time, loggers, files, CommitWatcher.Create()) { }
+
+    internal LitestreamStore(
+        LitestreamOptions options,
+        ObjectStoreFactory stores,
+        TimeProvider? time,
+        ILoggerFactory? loggers,
+        DurableFiles? files,
+        CommitWatcher watcher
+    )
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(stores);
+        (_options, _stores) = (options, stores);
+        var log = (loggers ?? NullLoggerFactory.Instance).CreateLogger("Litestream");
+        var counters = new EngineCounters();
+        _services = new EngineServices(files ?? DurableFiles.System, time ?? TimeProvider.System, log, counters, watcher);
+        _scheduler = new StepScheduler(_services.Time);
+        Metrics = new LitestreamMetrics(counters, () => Databases);
+    }
+
+    /// <summary>Counters and gauges.</summary>
+    public LitestreamMetrics Metrics { get; }
+
+    /// <summary>The present state of every database, in the order they were added.</summary>
+    public IReadOnlyList<DatabaseStatus> Databases
+    {
+        get
+        {
+            lock (_order)
+                return [.. _order.Select(p => _databases.TryGetValue(p, out var e) ? e.Status() : null).OfType<DatabaseStatus>()];
+        }
+    }
+
+    /// <summary>Steps of all loops, for simulations.</summary>
+    internal StepScheduler Scheduler => _scheduler;
+
+    /// <summary>Checks the whole configuration, then replicates in the background.</summary>
+    /// <exception cref="LitestreamException"><see cref="LitestreamError.InvalidConfiguration"/>: what can never work. What may heal is retried instead.</exception>
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        await AddConfiguredAsync(cancellationToken).ConfigureAwait(false);
+        _run = _scheduler.RunAsync(_stopping.Token);
+    }
+
+    /// <summary>The first half of <see cref="StartAsync"/>; a simulation makes the steps itself.</summary>
+    internal async Task AddConfiguredAsync(CancellationToken cancellationToken)
+    {
+        foreach (var database in _options.Databases)
+            await AddDatabaseAsync(database, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Replicates one more database.</summary>
+    /// <exception cref="LitestreamException"><see cref="LitestreamError.InvalidConfiguration"/>: settings that can never work, or a path or metadata folder in use already.</exception>
+    public Task AddDatabaseAsync(DatabaseOptions database, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(database);
+        ObjectDisposedException.ThrowIf(_stopped, this);
+        cancellationToken.ThrowIfCancellationRequested();
+        var options = DatabaseOptionsValidator.Validate(database with { Path = Path.GetFullPath(database.Path) });
+        lock (_order)
+        {
+            foreach (var other in _databases.Values)
+                DatabaseOptionsValidator.RequireApart(other.Database.Options, options);
+            var entry = CreateEntry(options);
+            _databases[options.Path] = entry;
+            _order.Add(options.Path);
+            entry.Start(_scheduler);
+        }
+        return Task.CompletedTask;
+    }
+
+    /// <summary>Stops replicating a database after a last sync; its replicas stay as they are. Unknown paths are fine.</summary>
+    /// <returns>True when everything arrived on every replica.</returns>
+    public async Task<bool> RemoveDatabaseAsync(string path, CancellationToken cancellationToken)
+    {
+        path = Path.GetFullPath(path);
+        if (!_databases.TryRemove(path, out var entry))
+            return true;
+        lock (_order)
+            _order.Remove(path);
+        await entry.RemoveAsync(_scheduler).ConfigureAwait(false);
+        return await FinishAsync(entry, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Tells that this process has just committed to a database; the engine then looks at once. Cheap; any thread; unknown paths are fine.</summary>
+    /// <param name="path">Absolute path, as given.</param>
+    public void NotifyCommit(string path)
+    {
+        if (_databases.TryGetValue(path, out var entry) && entry.Database.IsWatched)
+            _scheduler.Wake(entry.Source);
+    }
+
+    /// <summary>Copies everything that is committed now into local LTX files.</summary>
+    /// <param name="path">The database.</param>
+    /// <param name="upload">Also wait until every replica has confirmed it.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <exception cref="LitestreamException">Unknown database, or the copy or an upload failed.</exception>
+    public async Task SyncAsync(string path, bool upload, CancellationToken cancellationToken)
+    {
+        path = Path.GetFullPath(path);
+        if (!_databases.TryGetValue(path, out var entry))
+            throw new LitestreamException(LitestreamError.NotFound, $"{path} is not replicated here") { Path = path };
+        await entry.Database.SyncAsync(cancellationToken).ConfigureAwait(false);
+        if (!upload)
+            return;
+        foreach (var replica in entry.Database.Replicas)
+            if (!await replica.UploadAsync(cancellationToken).ConfigureAwait(false))
+                throw new LitestreamException(LitestreamError.Unavailable, $"{path}: replica {replica.Status.Name}: {replica.Status.Cause}")
+                {
+                    IsTransient = true,
+                    Path = path,
+                };
+    }
+
+    /// <summary>Stops: a last sync and upload within <see cref="LitestreamOptions.ShutdownSyncTimeout"/>, then lets go of the databases.</summary>
+    /// <param name="cancellationToken">Cuts the last upload short.</param>
+    /// <returns>True when everything that was committed is on every replica.</returns>
+    public async Task<bool> StopAsync(CancellationToken cancellationToken)
+    {
+        if (_stopped)
+            return true;
+        _stopped = true;
+        await _stopping.CancelAsync().ConfigureAwait(false);
+        if (_run is not null)
+            await _run.ConfigureAwait(false);
+        var results = await Task.WhenAll(_databases.Values.Select(e => FinishAsync(e, cancellationToken))).ConfigureAwait(false);
+        return results.All(complete => complete);
+    }
+
+    private async Task<bool> FinishAsync(Entry entry, CancellationToken cancellationToken)
+    {
+        var complete = await new FinalSync(entry.Database, _options, _services).RunAsync(cancellationToken).ConfigureAwait(false);
+        await entry.Database.DisposeAsync().ConfigureAwait(false);
+        _services.Log.Stopped(entry.Database.Options.Path, entry.Database.Status.Txid, complete);
+        return complete;
+    }
+
+    private Entry CreateEntry(DatabaseOptions options)
+    {
+        var names = ReplicaNames.Assign(options.Replicas);
+        var opened = new List<(string, ReplicaOptions, ReplicaClient)>();
+        for (var i = 0; i < options.Replicas.Count; i++)
+            opened.Add((names[i], options.Replicas[i], _stores.Open(options.Replicas[i], _services.Metrics.Operations, _services.Time)));
+        Entry? entry = null;
+        var database = new ReplicatedDatabase(options, opened, _services, () => entry?.Wake(_scheduler));
+        entry = new Entry(database);
+        return entry;
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await StopAsync(CancellationToken.None).ConfigureAwait(false);
+        _services.Watcher.Dispose();
+        _stopping.Dispose();
+    }
+
+    /// <summary>A database and its loops.</summary>
+    private sealed class Entry(ReplicatedDatabase database)
+    {
+        private readonly List<StepScheduler.Activity> _uploads = [];
+        private StepScheduler.Activity? _source;
+
+        internal ReplicatedDatabase Database => database;
+
+        internal StepScheduler.Activity Source => _source!;
+
+        internal void Start(StepScheduler scheduler)
+        {
+            _source = scheduler.Add(database.StepAsync);
+            foreach (var replica in database.Replicas)
+                _uploads.Add(scheduler.Add(replica.StepAsync));
+            database.FileAdded += () => _uploads.ForEach(scheduler.Wake);
+        }
+
+        internal void Wake(StepScheduler scheduler)
+        {
+            if (_source is not null)
+                scheduler.Wake(_source);
+        }
+
+        internal async Task RemoveAsync(StepScheduler scheduler)
+        {
+            await scheduler.RemoveAsync(Source).ConfigureAwait(false);
+            foreach (var upload in _uploads)
+                await scheduler.RemoveAsync(upload).ConfigureAwait(false);
+        }
+
+        internal DatabaseStatus Status() => database.Status with { Replicas = [.. database.Replicas.Select(r => r.CurrentStatus())] };
+    }
+}

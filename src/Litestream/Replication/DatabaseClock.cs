@@ -1,0 +1,56 @@
+using Litestream.Sqlite;
+
+namespace Litestream.Replication;
+
+/// <summary>When what happened last to one database. Used under its gate.</summary>
+internal sealed class DatabaseClock
+{
+    private static readonly TimeSpan FirstCyclePause = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan LongestCyclePause = TimeSpan.FromSeconds(10);
+
+    private WalIndexHeader _seen;
+    private DateTimeOffset _seenAt;
+    private int _cyclesInVain;
+
+    internal DateTimeOffset LastShip { get; set; } = DateTimeOffset.MinValue;
+
+    /// <summary>When the WAL was last seen to have moved.</summary>
+    internal DateTimeOffset LastNews { get; private set; } = DateTimeOffset.MinValue;
+
+    /// <summary>Where the WAL ended after the last checkpoint cycle.</summary>
+    internal WalIndexHeader LastCycle { get; private set; }
+
+    internal DateTimeOffset? LastCheckpoint { get; private set; }
+
+    /// <summary>No cycle before this: the last ones were in vain.</summary>
+    internal DateTimeOffset NextCycle { get; private set; } = DateTimeOffset.MinValue;
+
+    /// <summary>Frames a second at the last look; 0 when none came.</summary>
+    internal double FramesPerSecond { get; private set; }
+
+    internal int Failures { get; set; }
+
+    internal DateTimeOffset? RetryAt { get; set; }
+
+    internal void See(WalIndexHeader end, DateTimeOffset now)
+    {
+        if (end == _seen)
+            return;
+        var elapsed = (now - _seenAt).TotalSeconds;
+        var frames = end.Salt == _seen.Salt ? end.LastFrame - (double)_seen.LastFrame : end.LastFrame;
+        FramesPerSecond = elapsed > 0 ? Math.Max(0, frames / elapsed) : 0;
+        (_seen, _seenAt, LastNews) = (end, now, now);
+    }
+
+    internal void CycleDone(CheckpointOutcome outcome, WalIndexHeader end, DateTimeOffset now)
+    {
+        LastCycle = end;
+        if (outcome == CheckpointOutcome.Complete)
+        {
+            (_cyclesInVain, NextCycle, LastCheckpoint) = (0, DateTimeOffset.MinValue, now);
+            return;
+        }
+        var pause = FirstCyclePause * Math.Pow(2, Math.Min(_cyclesInVain++, 16));
+        NextCycle = now + (pause < LongestCyclePause ? pause : LongestCyclePause);
+    }
+}

@@ -1,0 +1,438 @@
+using Litestream.Ltx;
+using Litestream.Replicas;
+using Litestream.Sqlite;
+using Microsoft.Extensions.Logging;
+
+namespace Litestream.Replication;
+
+/// <summary>One source database. Its mutable state is behind one gate; its loop is <see cref="StepAsync"/>.</summary>
+internal sealed class ReplicatedDatabase : IAsyncDisposable
+{
+    /// <summary>Period of the look that finds commits whose event was lost, when no monitor interval is set.</summary>
+    internal static readonly TimeSpan SafetyLook = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan MissingFileLook = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan DiscoverPatience = TimeSpan.FromSeconds(5);
+
+    private readonly DatabaseOptions _options;
+    private readonly EngineServices _services;
+    private readonly LocalFiles _files;
+    private readonly CheckpointPolicy _checkpointPolicy;
+    private readonly BackoffPolicy _backoff = new(TimeSpan.FromSeconds(1));
+    private readonly SemaphoreSlim _gate = new(1, 1);
+    private readonly TimeSpan _shipInterval;
+    private readonly Action _wake;
+    private readonly DatabaseClock _clock = new();
+    private SourceSession? _session;
+    private IDisposable? _engineLock;
+    private Txid _floor;
+    private FullReason? _forceFull;
+    private bool _localLoaded;
+    private volatile bool _isWatched;
+
+    /// <summary>Creates it; nothing is opened yet.</summary>
+    /// <param name="options">Its settings; the path is absolute.</param>
+    /// <param name="replicas">Opened stores of its replicas with their names, in configured order.</param>
+    /// <param name="services">Disk, clock, log, counters.</param>
+    /// <param name="wake">Makes the scheduler step this database now.</param>
+    internal ReplicatedDatabase(
+        DatabaseOptions options,
+        IReadOnlyList<(string Name, ReplicaOptions Options, ReplicaClient Client)> replicas,
+        EngineServices services,
+        Action wake
+    )
+    {
+        (_options, _services, _wake) = (options, services, wake);
+        _files = new LocalFiles(new LtxDirectory(services.Files, MetaPathOf(options)));
+        var feed = new ReplicaFeed(options.Path, _files, WriteSnapshotAsync, GoOnBehind);
+        Replicas = [.. replicas.Select(r => new Replica(r.Name, r.Options, r.Client, feed, services))];
+        _shipInterval =
+            options.MonitorInterval ?? (replicas.Count == 0 ? TimeSpan.FromSeconds(1) : replicas.Min(r => r.Options.SyncInterval));
+        _checkpointPolicy = new CheckpointPolicy(
+            options.MinCheckpointPageCount ?? CheckpointPolicy.DefaultFrameLimit,
+            options.CheckpointInterval
+        );
+        Status = new DatabaseStatus { Path = options.Path, Since = services.Time.GetUtcNow() };
+    }
+
+    internal DatabaseOptions Options => _options;
+
+    internal IReadOnlyList<Replica> Replicas { get; }
+
+    /// <summary>What the outside may see, without the replicas; swapped whole.</summary>
+    internal DatabaseStatus Status { get; private set; }
+
+    /// <summary>Raised, outside the gate, when there is a new local file.</summary>
+    internal event Action? FileAdded;
+
+    /// <summary>True while the next commit would be told by an event: a notice from this process is worth a step only then.</summary>
+    internal bool IsWatched => _isWatched;
+
+    /// <summary>The folder of the engine's own files for a database.</summary>
+    internal static string MetaPathOf(DatabaseOptions options) =>
+        options.MetaPath ?? Path.Combine(Path.GetDirectoryName(options.Path) ?? "", $".{Path.GetFileName(options.Path)}-litestream");
+
+    /// <summary>Looks at the WAL and does what is due: open, copy, checkpoint.</summary>
+    /// <returns>When to be called again.</returns>
+    internal async ValueTask<DateTimeOffset?> StepAsync(CancellationToken cancellationToken)
+    {
+        await _gate.WaitAsync(cancellationToken).ConfigureAwait(false);
+        var before = _files.Max;
+        try
+        {
+            _isWatched = false;
+            if (_clock.RetryAt is { } retry && _services.Time.GetUtcNow() < retry)
+                return retry;
+            var next = await OpenIfNeededAsync(cancellationToken).ConfigureAwait(false)
+                ? await LookAsync(cancellationToken).ConfigureAwait(false)
+                : _services.Time.GetUtcNow() + MissingFileLook;
+            Succeeded();
+            return next;
+        }
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
+        {
+            return Failed(e);
+        }
+        finally
+        {
+            _gate.Release();
+            if (_files.Max != before)
+                FileAdded?.Invoke();
+        }
+    }
+
+    /// <summary>Copies everything that is committed now, whatever the intervals say.</summary>
+    internal async Task SyncAsync(CancellationToken cancellationToken)
+    {
+        await _gate.WaitAsync(cancellationToken).ConfigureAwait(false);
+        var before = _files.Max;
+        try
+        {
+            if (!await OpenIfNeededAsync(cancellationToken).ConfigureAwait(false))
+                return;
+            await CopyAsync(cancellationToken).ConfigureAwait(false);
+            Succeeded();
+        }
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
+        {
+            Failed(e);
+            throw;
+        }
+        finally
+        {
+            _gate.Release();
+            if (_files.Max != before)
+                FileAdded?.Invoke();
+        }
+    }
+
+    private async Task<DateTimeOffset?> LookAsync(CancellationToken cancellationToken)
+    {
+        var source = _session!.Source;
+        if (source.HasMoved)
+        {
+            _services.Log.Replaced(_options.Path);
+            CloseSession();
+            _forceFull = FullReason.DatabaseReplaced;
+            return _services.Time.GetUtcNow();
+        }
+        var now = _services.Time.GetUtcNow();
+        var end = source.Look();
+        _clock.See(end, now);
+        _session.FollowRestart(end);
+        var isCopied = _session.IsCopied(end);
+        if (_clock.NextCycle <= now && _checkpointPolicy.IsDueBySize(end, _clock.LastCycle))
+            await CheckpointAsync(end, inSilence: false, cancellationToken).ConfigureAwait(false);
+        else if (!isCopied && now - _clock.LastShip >= _shipInterval)
+            await CopyAsync(cancellationToken).ConfigureAwait(false);
+        else if (isCopied && _clock.NextCycle <= now && _checkpointPolicy.IsDueBySilence(end, _clock.LastCycle, now - _clock.LastNews))
+            await CheckpointAsync(end, inSilence: true, cancellationToken).ConfigureAwait(false);
+        end = source.Look();
+        return _session.IsCopied(end) ? WatchOrLook(source, end) : NextLookWhileWriting(end);
+    }
+
+    /// <summary>Everything is copied: sleep until the next commit, the safety look, or the checkpoint after silence.</summary>
+    private DateTimeOffset? WatchOrLook(SourceConnection source, WalIndexHeader end)
+    {
+        var now = _services.Time.GetUtcNow();
+        var period = _options.MonitorInterval ?? (_services.Watcher.TellsWrites ? SafetyLook : TimeSpan.FromSeconds(1));
+        // All databases look on the same beat, so that five hundred of them wake the process once and not five hundred times.
+        var beat = period.Ticks;
+        var next = new DateTimeOffset((now.Ticks / beat + 1) * beat, TimeSpan.Zero);
+        if (
+            _checkpointPolicy.Interval > TimeSpan.Zero
+            && end.LastFrame > 0
+            && _checkpointPolicy.IsDueBySilence(end, _clock.LastCycle, TimeSpan.MaxValue)
+        )
+        {
+            var due = _clock.LastNews + _checkpointPolicy.Interval;
+            if (due < _clock.NextCycle)
+                due = _clock.NextCycle;
+            if (due < next)
+                next = due > now ? due : now + CheckpointPolicy.MinLookPause;
+        }
+        if (_options.MonitorInterval is null && _services.Watcher.Arm(source.Wal.Path, _wake))
+        {
+            _isWatched = true;
+            // A commit between the look and the arming was told to nobody.
+            if (source.Look() != end)
+                return now;
+        }
+        else if (_options.MonitorInterval is null)
+        {
+            _isWatched = true; // commits of this process are still told
+        }
+        return next;
+    }
+
+    private DateTimeOffset? NextLookWhileWriting(WalIndexHeader end)
+    {
+        var now = _services.Time.GetUtcNow();
+        var untilShip = _clock.LastShip + _shipInterval - now;
+        var longest = untilShip > CheckpointPolicy.MinLookPause ? untilShip : CheckpointPolicy.MinLookPause;
+        return now + _checkpointPolicy.NextLook(end, _clock.FramesPerSecond, longest);
+    }
+
+    private async Task CopyAsync(CancellationToken cancellationToken)
+    {
+        _clock.LastShip = _services.Time.GetUtcNow();
+        await SyncSessionAsync(cancellationToken).ConfigureAwait(false);
+        TrimLocalFiles();
+    }
+
+    private async Task SyncSessionAsync(CancellationToken cancellationToken)
+    {
+        var session = _session!;
+        (session.Floor, session.ForceFull) = (_floor > session.Floor ? _floor : session.Floor, _forceFull ?? session.ForceFull);
+        var start = _services.Time.GetTimestamp();
+        await session.SyncAsync(cancellationToken).ConfigureAwait(false);
+        _forceFull = null;
+        _services.Metrics.Of(_options.Path).Synced(_services.Time.GetElapsedTime(start));
+    }
+
+    private async Task CheckpointAsync(WalIndexHeader end, bool inSilence, CancellationToken cancellationToken)
+    {
+        var start = _services.Time.GetTimestamp();
+        var checkpointer = new Checkpointer(_session!.Source, SyncSessionAsync, _services.Time);
+        var outcome = await checkpointer.RunAsync(cancellationToken).ConfigureAwait(false);
+        if (
+            inSilence
+            && outcome == CheckpointOutcome.Complete
+            && _session.Source.Wal.LengthBytes > 2L * _checkpointPolicy.FrameLimit * end.PageSize
+        )
+            checkpointer.TryTruncate();
+        var now = _services.Time.GetUtcNow();
+        _clock.LastShip = now;
+        _clock.CycleDone(outcome, _session.Source.Look(), now);
+        var elapsed = _services.Time.GetElapsedTime(start);
+        _services.Metrics.Of(_options.Path).Checkpointed(outcome == CheckpointOutcome.Complete, elapsed);
+        _services.Log.Checkpointed(_options.Path, outcome, end.LastFrame, elapsed);
+        TrimLocalFiles();
+    }
+
+    private void TrimLocalFiles()
+    {
+        var confirmed = _files.Max;
+        foreach (var replica in Replicas)
+            if (replica.Confirmed < confirmed)
+                confirmed = replica.Confirmed;
+        var dropped = _files.Trim(confirmed, _options.MaxLocalBytes);
+        if (dropped > 0)
+            _services.Log.LocalFilesDropped(_options.Path, dropped, _options.MaxLocalBytes);
+    }
+
+    /// <returns>False when there is no database yet.</returns>
+    private async Task<bool> OpenIfNeededAsync(CancellationToken cancellationToken)
+    {
+        if (_session is not null)
+            return true;
+        if (!SourceConnection.Exists(_options.Path))
+        {
+            SetState(ReplicationState.Starting, "the file is not there yet");
+            return false;
+        }
+        TakeEngineLock();
+        if (!_localLoaded)
+        {
+            _files.Directory.CreateLevel(LtxFileInfo.MinLevel);
+            _files.Directory.RemoveTemporaryFiles();
+            _files.Load();
+            _localLoaded = true;
+        }
+        if (_files.Max.IsNone)
+            await AskReplicasAsync(cancellationToken).ConfigureAwait(false);
+        _session = await SourceSession.OpenAsync(_options, _services, _files, Copied, cancellationToken).ConfigureAwait(false);
+        var txid = _session.Position?.Txid ?? Txid.None;
+        _services.Log.Opened(_options.Path, txid, _session.Source.PageSize, _session.Source.Wal.Path);
+        return true;
+    }
+
+    private void TakeEngineLock()
+    {
+        if (_engineLock is not null)
+            return;
+        var folder = MetaPathOf(_options);
+        var created = !_services.Files.DirectoryExists(folder);
+        _services.Files.CreateDirectory(folder);
+        if (created)
+            _services.Files.CopyAccess(Path.GetDirectoryName(_options.Path)!, folder);
+        var path = Path.Combine(folder, "engine.lock");
+        _engineLock =
+            _services.Files.TryLock(path, $"{Environment.MachineName}:{Environment.ProcessId}")
+            ?? throw new LitestreamException(
+                LitestreamError.Locked,
+                $"{_options.Path}: another engine replicates it already: {_services.Files.ReadAllText(path) ?? "unknown"}"
+            )
+            {
+                IsTransient = true,
+                Hint = "stop that process, or give one of the two another meta-path and other replicas",
+                Path = path,
+            };
+    }
+
+    /// <summary>Without local files only the replicas know which transaction is next. One that cannot be reached is asked again later.</summary>
+    private async Task AskReplicasAsync(CancellationToken cancellationToken)
+    {
+        using var patience = new CancellationTokenSource(DiscoverPatience, _services.Time);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, patience.Token);
+        foreach (var replica in Replicas)
+        {
+            try
+            {
+                await replica.DiscoverAsync(both.Token).ConfigureAwait(false);
+                GoOnBehind(replica.Confirmed);
+            }
+            catch (Exception e) when (!cancellationToken.IsCancellationRequested)
+            {
+                _services.Log.ReplicaFailed(_options.Path, replica.Status.Name, e.Message, TimeSpan.Zero);
+            }
+        }
+    }
+
+    private void GoOnBehind(Txid txid)
+    {
+        if (txid <= _floor || txid <= _files.Max)
+            return;
+        _floor = txid;
+        _wake();
+    }
+
+    private void Copied(SyncResult result)
+    {
+        var metrics = _services.Metrics.Of(_options.Path);
+        metrics.Copied(result.WalBytes, result.Full?.ToString());
+        if (result.Full is { } reason)
+        {
+            _services.Log.FullFile(_options.Path, result.File.MaxTxid, result.File.SizeBytes, reason);
+            Status = Status with { LastFullReason = reason.ToString() };
+        }
+        else
+        {
+            _services.Log.Synced(_options.Path, result.File.MaxTxid, result.File.SizeBytes);
+        }
+    }
+
+    private async Task<LtxFileInfo> WriteSnapshotAsync(ReplicaClient client, CancellationToken cancellationToken)
+    {
+        var (snapshot, position) = await OpenSnapshotAsync(cancellationToken).ConfigureAwait(false);
+        using (snapshot)
+            return await SnapshotWriter
+                .WriteAsync(client, snapshot, position, _options.LegacyPageFrames, cancellationToken)
+                .ConfigureAwait(false);
+    }
+
+    /// <summary>A reader that shows the database at exactly the position of the newest local file.</summary>
+    private async Task<(SourceSnapshot Snapshot, SyncPosition Position)> OpenSnapshotAsync(CancellationToken cancellationToken)
+    {
+        await _gate.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            if (!await OpenIfNeededAsync(cancellationToken).ConfigureAwait(false))
+                throw new LitestreamException(LitestreamError.NotFound, $"{_options.Path} is not there") { IsTransient = true };
+            for (var tries = 0; ; tries++)
+            {
+                await SyncSessionAsync(cancellationToken).ConfigureAwait(false);
+                // A writer that never pauses always commits in between; then hold it for the moment that opening the reader takes.
+                var barrier = tries >= 3 && _session!.Source.TryBarrier();
+                try
+                {
+                    if (barrier)
+                        await SyncSessionAsync(cancellationToken).ConfigureAwait(false);
+                    var snapshot = _session!.Source.OpenSnapshot();
+                    if (_session.IsCopied(snapshot.At))
+                        return (snapshot, _session.Position!);
+                    snapshot.Dispose();
+                }
+                finally
+                {
+                    if (barrier)
+                        _session!.Source.ReleaseBarrier();
+                }
+            }
+        }
+        finally
+        {
+            _gate.Release();
+        }
+    }
+
+    private void Succeeded()
+    {
+        if (_clock.Failures > 0)
+            _services.Log.Recovered(_options.Path, _clock.Failures);
+        (_clock.Failures, _clock.RetryAt) = (0, null);
+        if (_session is not { } session)
+            return;
+        var now = _services.Time.GetUtcNow();
+        var end = session.Source.Look();
+        Status = Status with
+        {
+            Txid = _files.Max,
+            TxidTime = session.Position?.Timestamp,
+            DatabaseBytes = session.Source.File.SizeBytes,
+            WalBytes = end.LastFrame > 0 ? end.EndOffset : 0,
+            LocalBytes = _files.SizeBytes,
+            LastSync = now,
+            LastCheckpoint = _clock.LastCheckpoint,
+        };
+        SetState(session.IsCopied(end) ? ReplicationState.Current : ReplicationState.CatchingUp, null);
+    }
+
+    private DateTimeOffset Failed(Exception e)
+    {
+        var delay = _backoff.After(++_clock.Failures);
+        var cause = e is LitestreamException { Hint: { } hint } ? $"{e.Message} ({hint})" : e.Message;
+        _services.Log.StepFailed(_options.Path, cause, delay);
+        _services.Metrics.Of(_options.Path).SyncFailed(e);
+        var blocked = e is LitestreamException { Error: LitestreamError.Busy or LitestreamError.Locked };
+        SetState(blocked ? ReplicationState.Blocked : ReplicationState.Failing, cause);
+        // Connections that failed may have lost the reader: begin anew, with "held" false.
+        CloseSession();
+        _clock.RetryAt = _services.Time.GetUtcNow() + delay;
+        return _clock.RetryAt.Value;
+    }
+
+    private void SetState(ReplicationState state, string? cause)
+    {
+        var since = state == Status.State ? Status.Since : _services.Time.GetUtcNow();
+        Status = Status with { State = state, Cause = cause, Since = since };
+    }
+
+    private void CloseSession()
+    {
+        _session?.Dispose();
+        _session = null;
+    }
+
+    /// <summary>Closes the connections and lets go of the database; the WAL stays as it is.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _gate.WaitAsync().ConfigureAwait(false);
+        CloseSession();
+        TrimLocalFiles();
+        _engineLock?.Dispose();
+        _engineLock = null;
+        SetState(ReplicationState.Stopped, null);
+        foreach (var replica in Replicas)
+            await replica.DisposeAsync().ConfigureAwait(false);
+    }
+}

@@ -1,0 +1,183 @@
+using System.Buffers;
+using Litestream.IO;
+using Litestream.Ltx;
+using Litestream.Sqlite;
+using Microsoft.Extensions.Logging;
+
+namespace Litestream.Replication;
+
+/// <summary>
+/// One opening of a source database: its connections, how far was copied, and whether our reader has stood since. Ends when the database is
+/// closed, replaced or lost; a new session then begins from the local files.
+/// </summary>
+/// <remarks>Used under the database's gate only.</remarks>
+internal sealed class SourceSession : IDisposable
+{
+    private readonly DatabaseOptions _options;
+    private readonly EngineServices _services;
+    private readonly LocalFiles _files;
+    private readonly WalSync _sync;
+    private readonly Action<SyncResult> _copied;
+    private bool _held;
+    private bool _tailIsOurs;
+
+    private SourceSession(DatabaseOptions options, EngineServices services, LocalFiles files, Action<SyncResult> copied)
+    {
+        (_options, _services, _files, _copied) = (options, services, files, copied);
+        _sync = new WalSync(files.Directory, services.Files, options, services.Time);
+        Source = SourceConnection.Open(options.Path, options.BusyTimeout);
+    }
+
+    internal SourceConnection Source { get; }
+
+    /// <summary>How far was copied; null before the first file.</summary>
+    internal SyncPosition? Position { get; private set; }
+
+    /// <summary>Replicas hold transactions up to here; ours go on behind it.</summary>
+    internal Txid Floor { get; set; }
+
+    /// <summary>Set to make the next sync copy everything.</summary>
+    internal FullReason? ForceFull { get; set; }
+
+    /// <summary>True when everything that SQLite calls committed at <paramref name="end"/> was copied.</summary>
+    internal bool IsCopied(WalIndexHeader end) =>
+        Forced() is null && _held && SyncPlanner.Plan(Position, end, held: true, static () => true) is SyncPlan.Nothing;
+
+    /// <summary>Opens the database and finds the position in the local files.</summary>
+    internal static async Task<SourceSession> OpenAsync(
+        DatabaseOptions options,
+        EngineServices services,
+        LocalFiles files,
+        Action<SyncResult> copied,
+        CancellationToken cancellationToken
+    )
+    {
+        var session = new SourceSession(options, services, files, copied);
+        try
+        {
+            await session.LoadPositionAsync(cancellationToken).ConfigureAwait(false);
+            return session;
+        }
+        catch
+        {
+            session.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Copies everything that is committed now.</summary>
+    internal async Task SyncAsync(CancellationToken cancellationToken)
+    {
+        var unreadable = 0;
+        while (true)
+        {
+            var end = Source.Look();
+            var plan = Forced() is { } reason ? new SyncPlan.Full(reason) : SyncPlanner.Plan(Position, end, _held, () => _tailIsOurs);
+            try
+            {
+                if (await CarryOutAsync(plan, end, cancellationToken).ConfigureAwait(false))
+                    return;
+            }
+            catch (LitestreamException e) when (e.Error == LitestreamError.Corrupt && plan is SyncPlan.Incremental)
+            {
+                // Once may be a moment of change; twice is a WAL that cannot be proved: copy everything.
+                if (++unreadable > 1)
+                    ForceFull = FullReason.WalUnreadable;
+            }
+        }
+    }
+
+    private FullReason? Forced() => ForceFull ?? (Floor > (Position?.Txid ?? Txid.None) ? FullReason.ReplicaAhead : null);
+
+    private async Task<bool> CarryOutAsync(SyncPlan plan, WalIndexHeader end, CancellationToken cancellationToken)
+    {
+        switch (plan)
+        {
+            case SyncPlan.Incremental increment:
+                Apply(await _sync.IncrementalAsync(Source, Position!, end, increment.AfterFrame, cancellationToken).ConfigureAwait(false));
+                return Position!.EndOffset >= end.EndOffset;
+            case SyncPlan.Full full:
+                if (Source.IsEmpty)
+                    return true; // a database of no pages: nothing was ever committed
+                var last = Position?.Txid ?? Txid.None;
+                var txid = (Floor > last ? Floor : last).Next();
+                var after = Position?.Timestamp ?? DateTimeOffset.UnixEpoch;
+                Apply(await _sync.FullAsync(Source, txid, after, full.Reason, cancellationToken).ConfigureAwait(false));
+                ForceFull = null;
+                return false; // commits made meanwhile are not in it
+            default:
+                _held = Source.HasReader;
+                return true;
+        }
+    }
+
+    private void Apply(SyncResult result)
+    {
+        Position = result.Position;
+        _held = Source.HasReader;
+        _files.Add(result.File);
+        _copied(result);
+    }
+
+    /// <summary>Leaves slot 0 when the WAL was restarted: an application over its own checkpoint threshold would else try in vain at every commit.</summary>
+    internal void FollowRestart(WalIndexHeader end)
+    {
+        if (end.LastFrame > 0 && end.Salt != Source.ReaderMark.Salt)
+            Source.MoveReader();
+    }
+
+    private async Task LoadPositionAsync(CancellationToken cancellationToken)
+    {
+        while (_files.Newest is { } newest)
+        {
+            try
+            {
+                await LoadAsync(newest, cancellationToken).ConfigureAwait(false);
+                return;
+            }
+            catch (LitestreamException e) when (e.Error is LitestreamError.Corrupt or LitestreamError.NotFound)
+            {
+                // Its transaction may have reached a replica: go on behind it, with everything.
+                _services.Log.LocalFileDamaged(_options.Path, newest.FileName, e.Message);
+                if (newest.MaxTxid > Floor)
+                    Floor = newest.MaxTxid;
+                _files.Remove(newest);
+                ForceFull = FullReason.LocalFileDamaged;
+            }
+        }
+    }
+
+    /// <summary>Reads the newest local file whole, so that its checksum is proved, and compares the page at the WAL's tail with it (V7).</summary>
+    private async Task LoadAsync(LtxFileInfo newest, CancellationToken cancellationToken)
+    {
+        var stream = _files.Directory.OpenRead(newest);
+        await using var closing = stream.ConfigureAwait(false);
+        var decoder = await LtxDecoder.OpenAsync(stream, newest.SizeBytes, cancellationToken).ConfigureAwait(false);
+        await using var _ = decoder.ConfigureAwait(false);
+        var position = SyncPosition.From(decoder.Header);
+        var pageSize = decoder.Header.PageSize;
+        var rented = ArrayPool<byte>.Shared.Rent(2 * pageSize);
+        try
+        {
+            var tail = rented.AsMemory(0, pageSize);
+            var page = rented.AsMemory(pageSize, pageSize);
+            var frame = position.EndFrame > 0 ? Source.Wal.ReadFrame(position.EndFrame, tail.Span) : null;
+            var same = false;
+            while (await decoder.ReadPageAsync(page, cancellationToken).ConfigureAwait(false) is var number and not 0)
+                same |= frame?.PageNumber == number && page.Span.SequenceEqual(tail.Span);
+            await decoder.FinishAsync(cancellationToken).ConfigureAwait(false);
+            _tailIsOurs = same && frame?.Salt == position.Salt;
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(rented);
+        }
+        Position = position;
+    }
+
+    public void Dispose()
+    {
+        _services.Watcher.Disarm(Source.Wal.Path);
+        Source.Dispose();
+    }
+}

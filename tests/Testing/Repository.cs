@@ -1,0 +1,26 @@
+namespace Testing;
+
+/// <summary>Where the sources lie that the running tests were built from.</summary>
+public static class Repository
+{
+    private static readonly Lazy<string> s_root = new(FindRoot);
+
+    /// <summary>The folder that holds the solution.</summary>
+    public static string Root => s_root.Value;
+
+    /// <summary>A path below <see cref="Root"/>.</summary>
+    public static string PathOf(params string[] parts) => Path.Combine([Root, .. parts]);
+
+    private static string FindRoot()
+    {
+        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
+        {
+            if (File.Exists(Path.Combine(folder.FullName, "DatasetteLitestream.slnx")))
+                return folder.FullName;
+        }
+
+        throw new InvalidOperationException(
+            $"no DatasetteLitestream.slnx above {AppContext.BaseDirectory}: run the tests from the repository's artifacts"
+        );
+    }
+}
