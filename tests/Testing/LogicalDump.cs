@@ -80,7 +80,10 @@ public static class LogicalDump
         var columns = Rows(connection, "SELECT name, pk FROM pragma_table_xinfo($table) WHERE hidden <> 1 ORDER BY cid", table).ToList();
         yield return $"{{\"table\":{Quote(table)},\"columns\":[{string.Join(',', columns.Select(c => Quote(c[0]!)))}]}}";
         var order = withoutRowid
-            ? string.Join(',', columns.Where(c => c[1] != "0").OrderBy(c => int.Parse(c[1]!, CultureInfo.InvariantCulture)).Select(c => Name(c[0]!)))
+            ? string.Join(
+                ',',
+                columns.Where(c => c[1] != "0").OrderBy(c => int.Parse(c[1]!, CultureInfo.InvariantCulture)).Select(c => Name(c[0]!))
+            )
             : "rowid";
         using var command = connection.CreateCommand();
         // Text as bytes: a zero character inside would end a string early.
