@@ -46,18 +46,18 @@ public sealed class ArchitectureTests
     };
 
     [Fact]
-    public void Engine_KnowsOnlyRoomsBelow() => Assert.Empty(EngineRules().Violations(SourceFile.ReadProject("src", "Litestream")));
+    public void Engine_KnowsOnlyRoomsBelow() => Findings.None(EngineRules().Violations(SourceFile.ReadProject("src", "Litestream")));
 
     [Theory]
     [InlineData("Litestream")]
     [InlineData("Litestream.S3")]
     [InlineData("Litestream.Cli")]
     public void Rooms_HaveNoCircleOfFiles(string project) =>
-        Assert.Empty(FileCircles.Unlisted(SourceFile.ReadProject("src", project), s_circles));
+        Findings.None(FileCircles.Unlisted(SourceFile.ReadProject("src", project), s_circles));
 
     [Fact]
     public void Ltx_KnowsNoFilePathSqliteOrNetwork() =>
-        Assert.Empty(
+        Findings.None(
             SourceFile
                 .ReadProject("src", "Litestream")
                 .Where(f => f.Room == "Ltx")
@@ -89,11 +89,14 @@ public sealed class ArchitectureTests
         var engine = new Dictionary<string, string>
         {
             ["IO/SystemDurableFiles.cs"] = "the engine's own files: LTX files, restored databases before they get their name, locks",
+            ["Sqlite/WalFile.cs"] = "the -wal file: SQLite takes no lock on it, so it may be opened and closed freely",
             ["IO/Posix.cs"] = "the same files, for SystemDurableFiles, without the framework's own locks",
         };
-        Assert.Empty(FileOpenings.Unlisted(SourceFile.ReadProject("src", "Litestream"), engine));
-        Assert.Empty(FileOpenings.Unlisted(SourceFile.ReadProject("src", "Litestream.S3"), new Dictionary<string, string>()));
-        Assert.Empty(FileOpenings.Unlisted(SourceFile.ReadProject("src", "Litestream.Cli"), new Dictionary<string, string>()));
+        Findings.None(FileOpenings.Unlisted(SourceFile.ReadProject("src", "Litestream"), engine));
+        var s3 = new Dictionary<string, string> { ["S3Options.cs"] = "files with secrets that settings name" };
+        Findings.None(FileOpenings.Unlisted(SourceFile.ReadProject("src", "Litestream.S3"), s3));
+        var cli = new Dictionary<string, string> { ["LitestreamConfig.cs"] = "the configuration file" };
+        Findings.None(FileOpenings.Unlisted(SourceFile.ReadProject("src", "Litestream.Cli"), cli));
     }
 
     // The judges are judged: each finds what is planted, and leaves alone what is right.
@@ -152,6 +155,7 @@ public sealed class ArchitectureTests
     [InlineData("var bytes = File.ReadAllBytes(path);")]
     [InlineData("using var s = new FileStream(path, FileMode.Open);")]
     [InlineData("System.IO.File.Copy(a, b);")]
+    [InlineData("new FileInfo(path).CopyTo(other);")]
     [InlineData("RandomAccess.Read(handle, span, 0);")]
     public void Openings_FindsAPlantedOne(string line) =>
         Assert.Single(

@@ -97,7 +97,9 @@ internal sealed partial class RestoreFixture : IDisposable
         if (dryRun)
             return null;
         if (Is(ours, "any"))
-            return error is null && !States(target).Contains(LogicalDump.HashOfFile(output)) ? "gave a content that the source never had" : null;
+            return error is null && !States(target).Contains(LogicalDump.HashOfFile(output))
+                ? "gave a content that the source never had"
+                : null;
         if (Is(ours, "error"))
         {
             if (error is not null)
@@ -116,7 +118,9 @@ internal sealed partial class RestoreFixture : IDisposable
             return $"failed: {error.Message} ({error.Hint})";
         if (ours.TryGetProperty("equals_state", out var wanted))
             return JudgeState(target, wanted.GetInt32(), output);
-        return ours.TryGetProperty("equals_latest", out _) && LogicalDump.HashOfFile(output) == States(target)[^1] ? null : $"unknown expectation {ours}";
+        return ours.TryGetProperty("equals_latest", out _) && LogicalDump.HashOfFile(output) == States(target)[^1]
+            ? null
+            : $"unknown expectation {ours}";
     }
 
     private static string? JudgeSame(JsonElement real, string output)
@@ -147,7 +151,13 @@ internal sealed partial class RestoreFixture : IDisposable
     }
 
     private List<string?> States(JsonElement target) =>
-        [.. Expect.GetProperty("states").EnumerateArray().Where(s => Sub(s) == Sub(target)).Select(s => s.GetProperty("dump_sha256").GetString())];
+        [
+            .. Expect
+                .GetProperty("states")
+                .EnumerateArray()
+                .Where(s => Sub(s) == Sub(target))
+                .Select(s => s.GetProperty("dump_sha256").GetString()),
+        ];
 
     private async Task RestoreAsync(JsonElement target, string output)
     {
@@ -157,7 +167,9 @@ internal sealed partial class RestoreFixture : IDisposable
         await using var client = new ObjectStoreFactory().Open(new ReplicaOptions { Url = ReplicaUrl.Parse(replica) });
         var arguments = Arguments(target);
         var wish = new RestoreTarget(
-            Value(arguments, "-txid") is { } txid ? new Txid(ulong.Parse(txid, NumberStyles.HexNumber, CultureInfo.InvariantCulture)) : null,
+            Value(arguments, "-txid") is { } txid
+                ? new Txid(ulong.Parse(txid, NumberStyles.HexNumber, CultureInfo.InvariantCulture))
+                : null,
             Value(arguments, "-timestamp") is { } time ? ParseTime(time) : null
         );
         if (arguments.Contains("-dry-run"))
@@ -188,13 +200,16 @@ internal sealed partial class RestoreFixture : IDisposable
             ? time
             : throw new LitestreamException(LitestreamError.InvalidConfiguration, $"no time: {text}");
 
-    private static List<string> Arguments(JsonElement target) => [.. target.GetProperty("args").EnumerateArray().Select(a => a.GetString()!)];
+    private static List<string> Arguments(JsonElement target) =>
+        [.. target.GetProperty("args").EnumerateArray().Select(a => a.GetString()!)];
 
-    private static string? Value(List<string> arguments, string flag) => arguments.IndexOf(flag) is >= 0 and var at ? arguments[at + 1] : null;
+    private static string? Value(List<string> arguments, string flag) =>
+        arguments.IndexOf(flag) is >= 0 and var at ? arguments[at + 1] : null;
 
     private static string? Sub(JsonElement element) => element.TryGetProperty("sub", out var sub) ? sub.GetString() : null;
 
-    private static bool Is(JsonElement ours, string key) => ours.TryGetProperty(key, out var value) && value.ValueKind == JsonValueKind.True;
+    private static bool Is(JsonElement ours, string key) =>
+        ours.TryGetProperty(key, out var value) && value.ValueKind == JsonValueKind.True;
 
     private static void CopyFolder(string from, string to)
     {

@@ -30,7 +30,8 @@ public static partial class FileOpenings
 
     [GeneratedRegex(
         @"(?<![\w.])(System\.IO\.)?File\.(Open\w*|Create\w*|Read\w*|Write\w*|Append\w*|Copy|Replace)\b"
-            + @"|\bnew\s+(FileStream|FileInfo|SafeFileHandle|PhysicalFileProvider)\s*\("
+            + @"|\bnew\s+(FileStream|SafeFileHandle|PhysicalFileProvider)\s*\("
+            + @"|\bnew\s+FileInfo\s*\([^)]*\)\s*\.\s*(Open\w*|Create\w*|CopyTo|Replace)\b"
             + @"|\bnew\s+(StreamReader|StreamWriter)\s*\(\s*\w*[pP]ath\b"
             + @"|\bMemoryMappedFile\b|\bRandomAccess\.(Read|Write)\b|\bSendFileAsync\b"
     )]

@@ -154,6 +154,6 @@ public sealed partial class SourceFile
     private static partial Regex Declaration { get; }
 
     // A name in code, with the word or the closing bracket of a type right before it. Not after a dot, except of a namespace.
-    [GeneratedRegex(@"(?:(?<before>\w+|[>\]])\??[ \t]+)?(?<![\w.])(?<name>[A-Z]\w*)\b(?!\s*:(?!:))(?!\s*=(?![=>]))")]
+    [GeneratedRegex(@"(?:(?<=(?<before>\w+|[>\]])\??[ \t]+))?(?<![\w.])(?<name>[A-Z]\w*)\b(?!\s*:(?!:))(?!\s*=(?![=>]))")]
     private static partial Regex Name { get; }
 }
