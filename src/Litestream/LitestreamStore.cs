@@ -169,6 +169,17 @@ public sealed class LitestreamStore : IAsyncDisposable
         return results.All(complete => complete);
     }
 
+    /// <summary>Ends as a crash would: nothing more is copied or uploaded. For tests.</summary>
+    internal async Task AbandonAsync()
+    {
+        _stopped = true;
+        await _stopping.CancelAsync().ConfigureAwait(false);
+        if (_run is not null)
+            await _run.ConfigureAwait(false);
+        foreach (var entry in _databases.Values)
+            await entry.Database.DisposeAsync().ConfigureAwait(false);
+    }
+
     private async Task<bool> FinishAsync(Entry entry, CancellationToken cancellationToken)
     {
         var complete = await new FinalSync(entry.Database, _options, _services).RunAsync(cancellationToken).ConfigureAwait(false);

@@ -90,7 +90,6 @@ public class LtxExamplesTests
         Assert.Equal(LtxSamples.SnapshotPage(2), pages[2]);
         Assert.Equal(increment[3], pages[3]);
         Assert.Equal(0UL, trailer.PostApplyChecksum);
-        Assert.Equal("00" + "000000000000000D", Convert.ToHexString(file.AsSpan(file.Length - 16 - 9, 9)));
     }
 
     [Fact]

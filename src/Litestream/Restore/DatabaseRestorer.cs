@@ -1,0 +1,172 @@
+using Litestream.IO;
+using Litestream.Ltx;
+using Litestream.Replicas;
+using Microsoft.Extensions.Logging;
+
+namespace Litestream.Restore;
+
+/// <summary>Makes a database file from a replica: whole and proved, or not at all.</summary>
+/// <remarks>Stateless; may run several restores to different outputs at once.</remarks>
+public sealed class DatabaseRestorer
+{
+    private static readonly string[] s_sidecars = ["-wal", "-shm", "-journal"];
+
+    private readonly DurableFiles _files;
+    private readonly TimeProvider _time;
+    private readonly ILogger _log;
+
+    /// <summary>Takes what it works with.</summary>
+    /// <param name="files">The disk of the output.</param>
+    /// <param name="time">The clock for pauses and durations.</param>
+    /// <param name="log">Where messages go.</param>
+    public DatabaseRestorer(DurableFiles files, TimeProvider time, ILogger log)
+    {
+        ArgumentNullException.ThrowIfNull(files);
+        ArgumentNullException.ThrowIfNull(time);
+        ArgumentNullException.ThrowIfNull(log);
+        _files = files;
+        _time = time;
+        _log = log;
+    }
+
+    /// <summary>Restores a state into a new file, which gets its name only when everything about it is proved.</summary>
+    /// <param name="client">The replica; stays the caller's.</param>
+    /// <param name="options">Output, state and checks.</param>
+    /// <param name="cancellationToken">Ends the restore; nothing is left behind.</param>
+    /// <exception cref="LitestreamException">
+    /// <see cref="LitestreamError.OutputExists"/>, <see cref="LitestreamError.NotFound"/>, <see cref="LitestreamError.Gap"/>,
+    /// <see cref="LitestreamError.Corrupt"/> (with level and transactions of the file), <see cref="LitestreamError.IntegrityCheckFailed"/>, or a
+    /// failure of store or disk. There is no output then.
+    /// </exception>
+    public async Task<RestoreResult> RestoreAsync(ReplicaClient client, RestoreOptions options, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(client);
+        ArgumentNullException.ThrowIfNull(options);
+        var started = _time.GetTimestamp();
+        var output = Path.GetFullPath(options.OutputPath);
+        CheckOutput(output);
+        for (var attempt = 1; ; attempt++)
+        {
+            var plan = await RestorePlanner.PlanAsync(client, options.Target, cancellationToken).ConfigureAwait(false);
+            try
+            {
+                Log.Restoring(_log, output, plan.Txid, client.Store.Location, plan.Files.Count, plan.SizeBytes);
+                if (Path.GetDirectoryName(output) is { Length: > 0 } folder)
+                    _files.CreateDirectory(folder);
+                var size = await AtomicFile
+                    .WriteAsync(
+                        _files,
+                        output,
+                        (stream, cancel) => WriteAsync(client, plan, options, output, stream, cancel),
+                        cancellationToken
+                    )
+                    .ConfigureAwait(false);
+                var duration = _time.GetElapsedTime(started);
+                Log.Restored(_log, output, plan.Txid, size, (long)duration.TotalMilliseconds);
+                return new RestoreResult(output, plan.Txid, size, duration);
+            }
+            catch (LitestreamException exception) when (exception.Error == LitestreamError.NotFound && attempt == 1)
+            {
+                // Compaction and retention replace files while they are being read; what they held is elsewhere now.
+                Log.PlanningAgain(_log, exception.Message);
+            }
+        }
+    }
+
+    /// <summary>Fails when the output, or the remains of another database that SQLite would take for its own, are there.</summary>
+    internal void CheckOutput(string output)
+    {
+        if (_files.DirectoryExists(output))
+            throw OutputExists(output, "it is a folder");
+        // Never opened: it may be in use, and closing it would drop its locks.
+        if (_files.Stat(output) is { SizeBytes: > 0 })
+            throw OutputExists(output, "a file is there");
+        foreach (var sidecar in s_sidecars)
+        {
+            if (_files.FileExists(output + sidecar))
+                throw OutputExists(
+                    output,
+                    $"{Path.GetFileName(output)}{sidecar} is there, which SQLite would apply to the restored database"
+                );
+        }
+    }
+
+    private async Task<long> WriteAsync(
+        ReplicaClient client,
+        RestorePlan plan,
+        RestoreOptions options,
+        string output,
+        Stream stream,
+        CancellationToken cancellationToken
+    )
+    {
+        using var image = new DatabaseImage(stream);
+        var downloads = new RestoreDownloads(client, plan.Files, options.Parallelism, _time, cancellationToken);
+        LtxHeader? last = null;
+        await using (downloads.ConfigureAwait(false))
+        {
+            foreach (var file in plan.Files)
+            {
+                try
+                {
+                    last = await ApplyAsync(downloads, image, file, cancellationToken).ConfigureAwait(false);
+                }
+                catch (LitestreamException exception) when (exception.Level is null)
+                {
+                    throw About(client, file, exception);
+                }
+                Log.Applied(_log, file.Level, file.FileName);
+            }
+        }
+        var size = image.Complete(last!);
+        await stream.FlushAsync(cancellationToken).ConfigureAwait(false);
+        await IntegrityCheck.RunAsync(output + AtomicFile.TemporarySuffix, options.IntegrityCheck, cancellationToken).ConfigureAwait(false);
+        // A download takes its time: somebody may have made a database there meanwhile.
+        CheckOutput(output);
+        cancellationToken.ThrowIfCancellationRequested();
+        return size;
+    }
+
+    private static async Task<LtxHeader> ApplyAsync(
+        RestoreDownloads downloads,
+        DatabaseImage image,
+        LtxFileInfo file,
+        CancellationToken cancellationToken
+    )
+    {
+        var stream = await downloads.NextAsync().ConfigureAwait(false);
+        await using (stream.ConfigureAwait(false))
+        {
+            var decoder = await LtxDecoder.OpenAsync(stream, file.SizeBytes, cancellationToken).ConfigureAwait(false);
+            await using (decoder.ConfigureAwait(false))
+            {
+                var header = decoder.Header;
+                if (header.MinTxid != file.MinTxid || header.MaxTxid != file.MaxTxid)
+                    throw new LitestreamException(
+                        LitestreamError.Corrupt,
+                        $"its name says transactions {file.MinTxid}-{file.MaxTxid}, its header {header.MinTxid}-{header.MaxTxid}"
+                    );
+                await image.ApplyAsync(decoder, cancellationToken).ConfigureAwait(false);
+                return header;
+            }
+        }
+    }
+
+    private static LitestreamException About(ReplicaClient client, LtxFileInfo file, LitestreamException exception) =>
+        new(exception.Error, $"level {file.Level} file {file.FileName}: {exception.Message}", exception)
+        {
+            IsTransient = exception.IsTransient,
+            Hint = exception.Hint,
+            Path = exception.Path ?? client.Layout.Key(file.Level, file.MinTxid, file.MaxTxid),
+            Level = file.Level,
+            MinTxid = file.MinTxid,
+            MaxTxid = file.MaxTxid,
+        };
+
+    private static LitestreamException OutputExists(string output, string reason) =>
+        new(LitestreamError.OutputExists, $"cannot restore to {output}: {reason}")
+        {
+            Path = output,
+            Hint = "choose another output, or move the database with its -wal, -shm and -journal away",
+        };
+}

@@ -1,0 +1,558 @@
+using System.Text;
+using Litestream;
+using Litestream.IO;
+
+namespace Testing;
+
+/// <summary>Thrown by every call at and after a simulated power cut, until <see cref="SimulatedDisk.Restart"/>.</summary>
+public sealed class SimulatedCrashException() : Exception("simulated power cut");
+
+/// <summary>One durable step, as faults see it.</summary>
+/// <param name="Number">Steps before this one.</param>
+/// <param name="Name"><c>create</c>, <c>write</c>, <c>sync</c>, <c>rename</c>, <c>sync folder</c>, <c>delete</c>, <c>create folder</c>, <c>set time</c>, <c>copy access</c>, <c>lock</c>.</param>
+/// <param name="Path">File or folder.</param>
+public sealed record DiskStep(int Number, string Name, string Path);
+
+/// <summary>
+/// A disk in memory with the bad habits of real ones: bytes that were not synced and names whose folder was not synced are lost in a power
+/// cut; it can be full, fail at a step, or lose power at a step.
+/// </summary>
+/// <remarks>
+/// Names are kept as a journal: a power cut keeps the first so many operations and drops the rest, as journaling file systems do. Without a
+/// random number it is the worst case: nothing survives that was not synced.
+/// </remarks>
+public sealed class SimulatedDisk(TimeProvider? time = null) : DurableFiles
+{
+    private readonly TimeProvider _time = time ?? TimeProvider.System;
+    private readonly Lock _gate = new();
+    private readonly Dictionary<string, Node> _live = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Node> _durable = new(StringComparer.Ordinal);
+    private readonly List<NameChange> _journal = [];
+    private readonly HashSet<string> _locks = [];
+    private int _generation;
+    private bool _down;
+
+    /// <summary>Asked before each durable step; what it returns is thrown. Null: all goes well.</summary>
+    public Func<DiskStep, Exception?>? Fault { get; set; }
+
+    /// <summary>The power goes before the step of this number; null: never.</summary>
+    public int? CrashAtStep { get; set; }
+
+    /// <summary>Bytes that fit; more is <see cref="LitestreamError.DiskFull"/>. Null: endless.</summary>
+    public long? CapacityBytes { get; set; }
+
+    public List<DiskStep> Steps { get; } = [];
+
+    /// <summary>Bytes of all files as programs see them.</summary>
+    public long UsedBytes
+    {
+        get
+        {
+            lock (_gate)
+                return _live.Values.Sum(n => (long)n.Length);
+        }
+    }
+
+    /// <summary>All files as programs see them, sorted.</summary>
+    public IReadOnlyList<string> Files
+    {
+        get
+        {
+            lock (_gate)
+                return [.. _live.Where(e => !e.Value.IsDirectory).Select(e => e.Key).Order(StringComparer.Ordinal)];
+        }
+    }
+
+    /// <summary>The failure that a real disk gives, for <see cref="Fault"/>.</summary>
+    public static LitestreamException Failure(DiskStep step, LitestreamError error = LitestreamError.LocalStorage) =>
+        new(error, $"cannot {step.Name} {step.Path}: simulated failure") { IsTransient = true, Path = step.Path };
+
+    /// <summary>Power cut and restart: what was not durable is gone.</summary>
+    /// <param name="random">Null: the worst case. Else it decides what of the rest survives: a start of the journal, and torn or whole contents.</param>
+    public void Crash(Random? random = null)
+    {
+        lock (_gate)
+        {
+            _generation++;
+            var survivors = random?.Next(_journal.Count + 1) ?? 0;
+            foreach (var change in _journal.Take(survivors))
+                Apply(change);
+            _journal.Clear();
+            _live.Clear();
+            foreach (var (path, node) in _durable)
+            {
+                node.Content = random is null ? node.Durable : Tear(node, random);
+                node.Durable = node.Content;
+                _live[path] = node;
+            }
+            _locks.Clear();
+            _down = false;
+            CrashAtStep = null;
+        }
+    }
+
+    /// <summary>As <see cref="Crash"/>: after <see cref="CrashAtStep"/> the disk works again.</summary>
+    public void Restart(Random? random = null) => Crash(random);
+
+    /// <summary>The bytes of a file as programs see them.</summary>
+    public byte[] Read(string path)
+    {
+        lock (_gate)
+            return Find(path).Content;
+    }
+
+    /// <summary>Puts a file there, durable at once, with the folders above it; past all faults.</summary>
+    public void Write(string path, byte[] content)
+    {
+        lock (_gate)
+        {
+            path = Full(path);
+            for (var folder = Path.GetDirectoryName(path); folder is not null && !IsRoot(folder); folder = Path.GetDirectoryName(folder))
+                _live[folder] = _durable[folder] = _live.GetValueOrDefault(folder) ?? new Node { IsDirectory = true };
+            _live[path] = _durable[path] = new Node
+            {
+                Content = content,
+                Durable = content,
+                LastWrite = _time.GetUtcNow(),
+            };
+        }
+    }
+
+    /// <summary>Whose mode a file has got by <see cref="CopyAccess"/>; null when it has its own.</summary>
+    public string? AccessOf(string path)
+    {
+        lock (_gate)
+            return Find(path).AccessLike;
+    }
+
+    public override bool FileExists(string path) => Look(path) is { IsDirectory: false };
+
+    public override bool DirectoryExists(string path) => IsRoot(Full(path)) || Look(path) is { IsDirectory: true };
+
+    public override DurableEntry? Stat(string path) => Look(path) is { } node ? ToEntry(Full(path), node) : null;
+
+    public override void CreateDirectory(string path)
+    {
+        lock (_gate)
+        {
+            path = Full(path);
+            var missing = new Stack<string>();
+            for (
+                var folder = path;
+                folder is not null && !IsRoot(folder) && !_live.ContainsKey(folder);
+                folder = Path.GetDirectoryName(folder)
+            )
+                missing.Push(folder);
+            foreach (var folder in missing)
+            {
+                Step("create folder", folder);
+                var node = new Node { IsDirectory = true, LastWrite = _time.GetUtcNow() };
+                _live[folder] = node;
+                Journal(new NameChange(null, folder, node));
+                FlushNames(Path.GetDirectoryName(folder)!);
+            }
+            if (!IsRoot(path) && !_live[path].IsDirectory)
+                throw new LitestreamException(LitestreamError.LocalStorage, $"cannot create folder {path}: a file is there")
+                {
+                    Path = path,
+                };
+        }
+    }
+
+    public override Stream Create(string path)
+    {
+        lock (_gate)
+        {
+            path = Full(path);
+            Step("create", path);
+            RequireFolder(path, "create");
+            if (_live.TryGetValue(path, out var node))
+            {
+                node.Content = [];
+            }
+            else
+            {
+                node = new Node { LastWrite = _time.GetUtcNow() };
+                _live[path] = node;
+                Journal(new NameChange(null, path, node));
+            }
+            return new FileView(this, node, path, _generation, writable: true);
+        }
+    }
+
+    public override Stream OpenRead(string path)
+    {
+        lock (_gate)
+        {
+            Check();
+            path = Full(path);
+            return new FileView(this, Find(path), path, _generation, writable: false);
+        }
+    }
+
+    public override void Flush(Stream stream)
+    {
+        if (stream is not FileView view)
+            throw new ArgumentException("the stream is not from Create", nameof(stream));
+        lock (_gate)
+        {
+            view.Check();
+            Step("sync", view.Path);
+            view.Node.Durable = view.Node.Content;
+        }
+    }
+
+    public override void Rename(string from, string to)
+    {
+        lock (_gate)
+        {
+            from = Full(from);
+            to = Full(to);
+            Step("rename", from);
+            var node = Find(from);
+            RequireFolder(to, "rename");
+            _live.Remove(from);
+            _live[to] = node;
+            Journal(new NameChange(from, to, node));
+        }
+    }
+
+    public override void FlushDirectory(string path)
+    {
+        lock (_gate)
+        {
+            path = Full(path);
+            Step("sync folder", path);
+            FlushNames(path);
+        }
+    }
+
+    public override void Delete(string path)
+    {
+        lock (_gate)
+        {
+            path = Full(path);
+            Step("delete", path);
+            if (_live.Remove(path))
+                Journal(new NameChange(path, null, null));
+        }
+    }
+
+    public override IReadOnlyList<DurableEntry> List(string directory)
+    {
+        lock (_gate)
+        {
+            Check();
+            directory = Full(directory);
+            if (_live.TryGetValue(directory, out var node) && !node.IsDirectory)
+                throw new LitestreamException(LitestreamError.LocalStorage, $"cannot list {directory}: it is a file") { Path = directory };
+            return [.. _live.Where(e => Path.GetDirectoryName(e.Key) == directory).Select(e => ToEntry(e.Key, e.Value))];
+        }
+    }
+
+    public override void SetLastWriteTime(string path, DateTimeOffset time)
+    {
+        lock (_gate)
+        {
+            Step("set time", Full(path));
+            Find(path).LastWrite = time;
+        }
+    }
+
+    public override void CopyAccess(string like, string path)
+    {
+        lock (_gate)
+        {
+            Step("copy access", Full(path));
+            Find(path).AccessLike = Full(like);
+        }
+    }
+
+    public override IDisposable? TryLock(string path, string owner)
+    {
+        lock (_gate)
+        {
+            path = Full(path);
+            Step("lock", path);
+            if (!_locks.Add(path))
+                return null;
+            RequireFolder(path, "lock");
+            var node = _live.GetValueOrDefault(path);
+            if (node is null)
+            {
+                node = new Node { LastWrite = _time.GetUtcNow() };
+                _live[path] = node;
+                Journal(new NameChange(null, path, node));
+            }
+            node.Content = Encoding.UTF8.GetBytes(owner);
+            return new HeldLock(this, path, _generation);
+        }
+    }
+
+    public override string? ReadAllText(string path)
+    {
+        lock (_gate)
+        {
+            Check();
+            return Look(path) is { IsDirectory: false } node ? Encoding.UTF8.GetString(node.Content) : null;
+        }
+    }
+
+    private static string Full(string path) => Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
+
+    private static bool IsRoot(string path) => Path.GetDirectoryName(path) is null;
+
+    private static DurableEntry ToEntry(string path, Node node) =>
+        new(Path.GetFileName(path), node.IsDirectory, node.Length, node.LastWrite);
+
+    private static byte[] Tear(Node node, Random random)
+    {
+        var content = node.Content;
+        if (content.AsSpan().SequenceEqual(node.Durable))
+            return node.Durable;
+        switch (random.Next(3))
+        {
+            case 0:
+                return node.Durable;
+            case 1:
+                return content[..random.Next(content.Length + 1)];
+            default:
+                // The size was written, some of the bytes were not.
+                if (content.Length > 0)
+                    content.AsSpan(random.Next(content.Length)).Clear();
+                return content;
+        }
+    }
+
+    private void Step(string name, string path)
+    {
+        Check();
+        var step = new DiskStep(Steps.Count, name, path);
+        if (CrashAtStep == step.Number)
+        {
+            _down = true;
+            throw new SimulatedCrashException();
+        }
+        Steps.Add(step);
+        if (Fault?.Invoke(step) is { } failure)
+            throw failure;
+    }
+
+    private void Check()
+    {
+        if (_down)
+            throw new SimulatedCrashException();
+    }
+
+    private Node? Look(string path)
+    {
+        lock (_gate)
+        {
+            Check();
+            return _live.GetValueOrDefault(Full(path));
+        }
+    }
+
+    private Node Find(string path)
+    {
+        path = Full(path);
+        return _live.TryGetValue(path, out var node) && !node.IsDirectory
+            ? node
+            : throw new LitestreamException(LitestreamError.NotFound, $"not found: {path}") { Path = path };
+    }
+
+    private void RequireFolder(string path, string step)
+    {
+        var folder = Path.GetDirectoryName(path)!;
+        if (!IsRoot(folder) && !_live.ContainsKey(folder))
+            throw new LitestreamException(LitestreamError.NotFound, $"cannot {step} {path}: no folder") { Path = path };
+    }
+
+    private void Journal(NameChange change) => _journal.Add(change);
+
+    private void FlushNames(string folder)
+    {
+        foreach (var change in _journal.Where(c => c.IsIn(folder)).ToList())
+        {
+            Apply(change);
+            _journal.Remove(change);
+        }
+    }
+
+    private void Apply(NameChange change)
+    {
+        if (change.From is not null)
+            _durable.Remove(change.From);
+        if (change.To is not null)
+            _durable[change.To] = change.Node!;
+    }
+
+    private void WriteTo(FileView view, long position, ReadOnlySpan<byte> bytes)
+    {
+        lock (_gate)
+        {
+            view.Check();
+            Step("write", view.Path);
+            var end = position + bytes.Length;
+            var growth = Math.Max(0, end - view.Node.Length);
+            if (CapacityBytes is { } capacity && _live.Values.Sum(n => (long)n.Length) + growth > capacity)
+                throw new LitestreamException(LitestreamError.DiskFull, $"cannot write {view.Path}: no space left on device")
+                {
+                    IsTransient = true,
+                    Path = view.Path,
+                };
+            view.Node.SetLength((int)Math.Max(view.Node.Length, end));
+            bytes.CopyTo(view.Node.Bytes[(int)position..]);
+            view.Node.LastWrite = _time.GetUtcNow();
+        }
+    }
+
+    private sealed class Node
+    {
+        private byte[] _buffer = [];
+
+        public bool IsDirectory { get; init; }
+
+        /// <summary>A copy of the bytes as programs see them.</summary>
+        public byte[] Content
+        {
+            get => _buffer.AsSpan(0, Length).ToArray();
+            set => (_buffer, Length) = (value.ToArray(), value.Length);
+        }
+
+        public int Length { get; private set; }
+
+        public Span<byte> Bytes => _buffer.AsSpan(0, Length);
+
+        public byte[] Durable { get; set; } = [];
+
+        public DateTimeOffset LastWrite { get; set; }
+
+        public void SetLength(int length)
+        {
+            if (length > _buffer.Length)
+                Array.Resize(ref _buffer, Math.Max(length, _buffer.Length * 2));
+            if (length > Length)
+                _buffer.AsSpan(Length, length - Length).Clear();
+            Length = length;
+        }
+
+        public string? AccessLike { get; set; }
+    }
+
+    private sealed record NameChange(string? From, string? To, Node? Node)
+    {
+        public bool IsIn(string folder) =>
+            (From is not null && Path.GetDirectoryName(From) == folder) || (To is not null && Path.GetDirectoryName(To) == folder);
+    }
+
+    private sealed class HeldLock(SimulatedDisk disk, string path, int generation) : IDisposable
+    {
+        public void Dispose()
+        {
+            lock (disk._gate)
+            {
+                if (disk._generation == generation)
+                    disk._locks.Remove(path);
+            }
+        }
+    }
+
+    private sealed class FileView(SimulatedDisk disk, Node node, string path, int generation, bool writable) : Stream
+    {
+        private long _position;
+
+        public Node Node => node;
+
+        public string Path => path;
+
+        public override bool CanRead => true;
+
+        public override bool CanSeek => true;
+
+        public override bool CanWrite => writable;
+
+        public override long Length => node.Length;
+
+        public override long Position
+        {
+            get => _position;
+            set => _position = value;
+        }
+
+        public void Check()
+        {
+            if (disk._down || disk._generation != generation)
+                throw new SimulatedCrashException();
+        }
+
+        public override void Flush() { }
+
+        public override int Read(byte[] buffer, int offset, int count)
+        {
+            lock (disk._gate)
+            {
+                Check();
+                var read = (int)Math.Max(0, Math.Min(count, node.Length - _position));
+                if (read > 0)
+                    node.Bytes.Slice((int)_position, read).CopyTo(buffer.AsSpan(offset));
+                _position += read;
+                return read;
+            }
+        }
+
+        public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+            cancellationToken.IsCancellationRequested
+                ? Task.FromCanceled<int>(cancellationToken)
+                : Task.FromResult(Read(buffer, offset, count));
+
+        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var bytes = new byte[buffer.Length];
+            var read = Read(bytes, 0, bytes.Length);
+            bytes.AsMemory(0, read).CopyTo(buffer);
+            return ValueTask.FromResult(read);
+        }
+
+        public override long Seek(long offset, SeekOrigin origin) =>
+            _position = origin switch
+            {
+                SeekOrigin.Begin => offset,
+                SeekOrigin.Current => _position + offset,
+                _ => Length + offset,
+            };
+
+        public override void SetLength(long value)
+        {
+            lock (disk._gate)
+            {
+                Check();
+                disk.Step("write", path);
+                node.SetLength((int)value);
+            }
+        }
+
+        public override void Write(byte[] buffer, int offset, int count)
+        {
+            if (!writable)
+                throw new NotSupportedException();
+            disk.WriteTo(this, _position, buffer.AsSpan(offset, count));
+            _position += count;
+        }
+
+        public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            Write(buffer, offset, count);
+            return Task.CompletedTask;
+        }
+
+        public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            Write(buffer.ToArray(), 0, buffer.Length);
+            return ValueTask.CompletedTask;
+        }
+    }
+}
