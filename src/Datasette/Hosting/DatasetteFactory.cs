@@ -33,12 +33,12 @@ internal static partial class DatasetteFactory
         DatasetteApp? app = null;
         try
         {
-            catalog = await InternalDatabase.OpenAsync(options.InternalPath, ct);
+            catalog = await InternalDatabase.OpenAsync(options.InternalPath, ct: ct);
             app = new DatasetteApp(AppOptions(options, config, settings), databases, catalog, hooks, loggers, time);
             Attach(app, options, log);
             await databases.CheckAsync(ct);
             await catalog.RefreshAsync(databases, ct);
-            await catalog.SetQueriesAsync(ConfiguredQueries(config), ct);
+            await StoreQueriesAsync(catalog, ConfiguredQueries(config).ToList(), ct);
             await Views.TableCounts.WarmAsync(app, ct);
             await hooks.StartupAsync(app, ct);
             return app;
@@ -116,16 +116,38 @@ internal static partial class DatasetteFactory
         }
     }
 
-    private static IEnumerable<(string Database, string Name)> ConfiguredQueries(DatasetteConfig config)
+    private static IEnumerable<(string Database, string Name, string Sql)> ConfiguredQueries(DatasetteConfig config)
     {
         foreach (var (database, block) in config.Root["databases"] as JsonObject ?? [])
         {
-            foreach (var (name, _) in (block as JsonObject)?["queries"] as JsonObject ?? [])
+            foreach (var (name, query) in (block as JsonObject)?["queries"] as JsonObject ?? [])
             {
-                yield return (database, name);
+                if ((query is JsonObject options ? options["sql"] : query) is JsonValue sql)
+                {
+                    yield return (database, name, sql.ToString());
+                }
             }
         }
     }
+
+    /// <summary>The queries of the configuration replace those of the last start; the ones of users stay.</summary>
+    private static Task StoreQueriesAsync(InternalDatabase catalog, List<(string Database, string Name, string Sql)> queries, CancellationToken ct) =>
+        catalog.Database.WriteAsync(
+            connection =>
+            {
+                SqlStatement.Execute(connection, "delete from queries where source = 'config'");
+                foreach (var (database, name, sql) in queries)
+                {
+                    SqlStatement.Execute(
+                        connection,
+                        "insert or replace into queries (database_name, name, sql, is_trusted, source) values (:database, :name, :sql, 1, 'config')",
+                        new Dictionary<string, object?> { ["database"] = database, ["name"] = name, ["sql"] = sql }
+                    );
+                }
+                return queries.Count;
+            },
+            ct
+        );
 
     private static JsonObject ReadInspect(string path)
     {

@@ -24,7 +24,7 @@ internal sealed class PermissionChecker(
             return false;
         }
         var question = PermissionSqlBuilder.IsAllowed(await RequirementsAsync(known, actor, cancellationToken), resource ?? Resource.Global);
-        return await catalog.AskAsync(question, cancellationToken) is { Count: > 0 } rows && rows[0][0] is 1L;
+        return await AskAsync(question, cancellationToken) is { Count: > 0 } rows && rows[0][0] is 1L;
     }
 
     /// <summary>All resources of the action's kind that the actor may use, by name.</summary>
@@ -44,8 +44,15 @@ internal sealed class PermissionChecker(
             Limit = limit,
         };
         var question = PermissionSqlBuilder.ListAllowed(await RequirementsAsync(known, actor, cancellationToken), options);
-        var rows = await catalog.AskAsync(question, cancellationToken);
+        var rows = await AskAsync(question, cancellationToken);
         return rows.Select(row => new AllowedResource((string)row[0]!, (string?)row[1], row[2] is 1L)).ToList();
+    }
+
+    /// <summary>Answers on a catalogue that is at most a second old.</summary>
+    private async ValueTask<IReadOnlyList<object?[]>> AskAsync(PermissionQuestion question, CancellationToken cancellationToken)
+    {
+        await catalog.RefreshAsync(datasette.Databases, cancellationToken);
+        return (await catalog.Database.ExecuteAsync(question.Sql, question.Parameters, ct: cancellationToken)).Rows;
     }
 
     private async ValueTask<IReadOnlyList<PermissionRequirement>> RequirementsAsync(

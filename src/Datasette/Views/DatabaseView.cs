@@ -1,4 +1,3 @@
-using System.Globalization;
 using Datasette.Databases;
 using Datasette.Pages;
 using Datasette.Plugins;
@@ -181,7 +180,7 @@ internal static class DatabaseView
             HiddenHref = home + "?_show_hidden=1",
             Attached = database.IsMemory ? await AttachedAsync(v, database) : [],
             Download = await DownloadLinkAsync(v, database),
-            Limits = $"Read-only. Stops after {v.App.Settings.SqlTimeLimit.TotalSeconds.ToString("0.###", CultureInfo.InvariantCulture)} s or {Phrases.Number(v.App.Settings.MaxReturnedRows)} rows.",
+            Limits = QueryPageBuilder.Limits(v),
         };
         return Respond.Html(Pages.DatabasePage.Create(page), 200).With("Link", HtmlLinks.Alternate(alternate));
     }

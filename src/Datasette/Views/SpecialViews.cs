@@ -150,7 +150,7 @@ internal static class SpecialViews
 
     private static async Task<JsonMap> SqliteFactsAsync(ViewContext v)
     {
-        var (version, options, extensions) = await v.App.Catalog.ReadAsync(
+        var (version, options, extensions) = await v.App.Catalog.Database.ReadAsync(
             connection =>
             {
                 var version = (string)SqlStatement.Scalar(connection, "select sqlite_version()")!;
@@ -167,7 +167,7 @@ internal static class SpecialViews
                 }
                 return (version, options, extensions);
             },
-            v.Ct
+            ct: v.Ct
         );
         var fts = new[] { "FTS5", "FTS4", "FTS3" }.Where(name => options.Contains("ENABLE_" + name) || (name == "FTS3" && options.Contains("ENABLE_FTS4")));
         return new JsonMap
