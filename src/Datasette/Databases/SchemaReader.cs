@@ -110,7 +110,7 @@ internal static partial class SchemaReader
             return named.Name;
         }
 
-        return columns.Count == 2 && columns.Any(c => c.Name is "id" or "pk") ? columns.First(c => c.Name is not ("id" or "pk"))?.Name : null;
+        return columns.Count == 2 && columns.Any(c => c.Name is "id" or "pk") ? columns.FirstOrDefault(c => c.Name is not ("id" or "pk"))?.Name : null;
     }
 
     private static Dictionary<string, IReadOnlyList<ColumnInfo>> ReadColumns(SqliteConnection connection, List<Relation> relations)
