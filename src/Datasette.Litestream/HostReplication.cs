@@ -76,7 +76,12 @@ internal sealed class HostReplication : IAsyncDisposable
 
     /// <summary>Starts replication for a host; null when nothing is configured.</summary>
     /// <exception cref="StartupException">The configuration can never work, or the metrics address is taken.</exception>
-    public static async Task<HostReplication?> StartAsync(IDatasette datasette, ObjectStoreFactory stores, CancellationToken cancellationToken)
+    public static async Task<HostReplication?> StartAsync(
+        IDatasette datasette,
+        ObjectStoreFactory stores,
+        LitestreamOptions options,
+        CancellationToken cancellationToken
+    )
     {
         var config = HostDatabases.ReadConfig(datasette, stores);
         if (!config.IsConfigured)
@@ -84,7 +89,7 @@ internal sealed class HostReplication : IAsyncDisposable
         var replication = new HostReplication(datasette, stores, config);
         try
         {
-            await replication.RunAsync(cancellationToken);
+            await replication.RunAsync(options, cancellationToken);
             return replication;
         }
         catch (Exception e) when (e is LitestreamException { Error: LitestreamError.InvalidConfiguration } or StartupException)
@@ -169,7 +174,7 @@ internal sealed class HostReplication : IAsyncDisposable
         }
     }
 
-    private async Task RunAsync(CancellationToken cancellationToken)
+    private async Task RunAsync(LitestreamOptions options, CancellationToken cancellationToken)
     {
         if (_config.MetricsAddress is { } address)
         {
@@ -177,8 +182,7 @@ internal sealed class HostReplication : IAsyncDisposable
             Log.Metrics(_logger, $"{address} (port {_metrics.Port}), path /metrics");
         }
         var replicated = _config.Databases.Where(entry => entry.Options.Replicas.Count > 0).ToList();
-        var options = new LitestreamOptions { Databases = [.. replicated.Select(entry => entry.Options)] };
-        _store = new LitestreamStore(options, _stores, _datasette.Time, _log);
+        _store = new LitestreamStore(options with { Databases = [.. replicated.Select(entry => entry.Options)] }, _stores, _datasette.Time, _log);
         // The host's own connections must stop checkpointing before the engine counts on the WAL.
         foreach (var entry in replicated)
             _wires[entry.Name] = new Wire(_datasette.Databases[entry.Name]!, entry.Options.Path, _store);

@@ -4,6 +4,7 @@ using Datasette.Litestream.Configuration;
 using Datasette.Litestream.Status;
 using Datasette.Permissions;
 using Datasette.Plugins;
+using Litestream;
 using Litestream.Replicas;
 using Litestream.S3;
 using Microsoft.AspNetCore.Html;
@@ -34,6 +35,9 @@ public sealed class LitestreamPlugin : DatasettePlugin
         _view = new LitestreamStatusView(Of);
     }
 
+    /// <summary>What the engine is told besides the databases: how long a stop may take.</summary>
+    internal LitestreamOptions Options { get; init; } = new();
+
     /// <inheritdoc/>
     public override string Name => LitestreamPluginConfig.PluginName;
 
@@ -46,7 +50,7 @@ public sealed class LitestreamPlugin : DatasettePlugin
     /// <inheritdoc/>
     public override async ValueTask StartupAsync(IDatasette datasette, CancellationToken cancellationToken)
     {
-        if (await HostReplication.StartAsync(datasette, _stores, cancellationToken) is { } replication)
+        if (await HostReplication.StartAsync(datasette, _stores, Options, cancellationToken) is { } replication)
             _replications[datasette] = replication;
     }
 
@@ -116,5 +120,5 @@ public sealed class LitestreamPlugin : DatasettePlugin
     private async ValueTask<bool> MaySeeAsync(IDatasette datasette, Actor? actor, HttpContext context) =>
         Of(datasette) is not null && await datasette.AllowedAsync(LitestreamStatusView.Action, null, actor, context.RequestAborted);
 
-    private HostReplication? Of(IDatasette datasette) => _replications.GetValueOrDefault(datasette);
+    internal HostReplication? Of(IDatasette datasette) => _replications.GetValueOrDefault(datasette);
 }

@@ -76,7 +76,7 @@ public sealed class PluginConfigTests
     [Fact]
     public void P012_DollarNames_AreExpandedFromTheEnvironment()
     {
-        var setup = new ConfigSetup { TopLevel = """{"all-replicate": ["s3://${BUCKET}/$DB_NAME"], "access-key-id": "$KEY"}""" }.Database("data");
+        var setup = new ConfigSetup { TopLevel = """{"all-replicate": ["s3://${BUCKET}/$DB_NAME"], "access-key-id": "$KEY", "secret-access-key": "x"}""" }.Database("data");
         setup.Environment["BUCKET"] = "my-bucket";
         setup.Environment["KEY"] = "AKIDEXPANDED";
 
@@ -100,7 +100,7 @@ public sealed class PluginConfigTests
     [Fact]
     public void P012_ValueFromTheEnvironment_IsNotExpandedAgain()
     {
-        var setup = new ConfigSetup { TopLevel = """{"secret-access-key": {"$env": "S"}, "all-replicate": ["s3://b/$DB_NAME"]}""" }.Database("data");
+        var setup = new ConfigSetup { TopLevel = """{"access-key-id": "AKIDEXAMPLE", "secret-access-key": {"$env": "S"}, "all-replicate": ["s3://b/$DB_NAME"]}""" }.Database("data");
         setup.Environment["S"] = "pa$HOME$$word";
         setup.Environment["HOME"] = "/root";
 
