@@ -1,10 +1,12 @@
 using System.Collections.Concurrent;
+using System.CommandLine;
 using Datasette.Databases;
 using Datasette.Litestream.Configuration;
 using Datasette.Litestream.Status;
 using Datasette.Permissions;
 using Datasette.Plugins;
 using Litestream;
+using Litestream.Cli;
 using Litestream.Replicas;
 using Litestream.S3;
 using Microsoft.AspNetCore.Html;
@@ -85,8 +87,13 @@ public sealed class LitestreamPlugin : DatasettePlugin
     public override IEnumerable<PluginRoute> RegisterRoutes(IDatasette datasette) => _view.Routes();
 
     /// <inheritdoc/>
+    public override IEnumerable<Command> RegisterCommands() => [LitestreamCommand.Create()];
+
+    /// <inheritdoc/>
     public override async ValueTask<IReadOnlyList<MenuLink>> MenuLinksAsync(IDatasette datasette, Actor? actor, HttpContext context) =>
-        await MaySeeAsync(datasette, actor, context) ? [new MenuLink("Litestream Status", datasette.UrlPath(LitestreamStatusView.Path))] : [];
+        await MaySeeAsync(datasette, actor, context)
+            ? [new MenuLink("Litestream Status", datasette.UrlPath(LitestreamStatusView.Path))]
+            : [];
 
     /// <inheritdoc/>
     public override async ValueTask<IHtmlContent?> TopRightAsync(IDatasette datasette, Actor? actor, HttpContext context)
@@ -97,7 +104,12 @@ public sealed class LitestreamPlugin : DatasettePlugin
     }
 
     /// <inheritdoc/>
-    public override async ValueTask<IHtmlContent?> DatabaseStateAsync(IDatasette datasette, Actor? actor, Database database, HttpContext context)
+    public override async ValueTask<IHtmlContent?> DatabaseStateAsync(
+        IDatasette datasette,
+        Actor? actor,
+        Database database,
+        HttpContext context
+    )
     {
         if (!await MaySeeAsync(datasette, actor, context) || Of(datasette)?.StateOf(database.Name) is not { } state)
             return null;

@@ -7,7 +7,10 @@ namespace Datasette.Litestream.Tests;
 
 public sealed class EngineLogTests
 {
-    private readonly EngineLog _log = new(NullLoggerFactory.Instance, new FakeTimeProvider(new DateTimeOffset(2026, 10, 5, 14, 32, 9, 12, TimeSpan.Zero)));
+    private readonly EngineLog _log = new(
+        NullLoggerFactory.Instance,
+        new FakeTimeProvider(new DateTimeOffset(2026, 10, 5, 14, 32, 9, 12, TimeSpan.Zero))
+    );
 
     [Fact]
     public void Line_HasTimeLevelAndText()
@@ -38,7 +41,8 @@ public sealed class EngineLogTests
         redactor.AddSecret("sesame-open");
         _log.Use(redactor);
 
-        _log.CreateLogger("x").LogError(new InvalidOperationException("wrong key sesame-open\nat line 2"), "failed with {Key}", "sesame-open");
+        _log.CreateLogger("x")
+            .LogError(new InvalidOperationException("wrong key sesame-open\nat line 2"), "failed with {Key}", "sesame-open");
 
         var line = Assert.Single(_log.Text().Split('\n'));
         Assert.DoesNotContain("sesame", line);

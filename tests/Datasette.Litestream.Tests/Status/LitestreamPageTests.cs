@@ -71,9 +71,15 @@ public sealed class LitestreamPageTests
         );
         var tables = page.QuerySelectorAll(".metric-tables table");
         Assert.Equal(["Operation", "Replica Type", "Bytes"], tables[0].QuerySelectorAll("thead th").Select(cell => cell.TextContent));
-        Assert.Equal(["Operation", "Replica Type", "Number of operations"], tables[1].QuerySelectorAll("thead th").Select(cell => cell.TextContent));
+        Assert.Equal(
+            ["Operation", "Replica Type", "Number of operations"],
+            tables[1].QuerySelectorAll("thead th").Select(cell => cell.TextContent)
+        );
         Assert.Equal(["Key", "Value"], tables[2].QuerySelectorAll("thead th").Select(cell => cell.TextContent));
-        Assert.Equal(["litestream_db_size", "214,958,080"], tables[2].QuerySelectorAll("tbody tr:first-child > *").Select(cell => cell.TextContent));
+        Assert.Equal(
+            ["litestream_db_size", "214,958,080"],
+            tables[2].QuerySelectorAll("tbody tr:first-child > *").Select(cell => cell.TextContent)
+        );
     }
 
     [Fact]
@@ -94,7 +100,12 @@ public sealed class LitestreamPageTests
         var page = await ParseAsync(Samples.Page([Samples.Failing, Samples.Elements]));
 
         Assert.Equal(
-            [("failing", "state bad", "#i-bad"), ("catching up", "state warn", "#i-up"), ("in sync", "state ok", "#i-ok"), ("immutable, not replicated", "state", "#i-none")],
+            [
+                ("failing", "state bad", "#i-bad"),
+                ("catching up", "state warn", "#i-up"),
+                ("in sync", "state ok", "#i-ok"),
+                ("immutable, not replicated", "state", "#i-none"),
+            ],
             page.QuerySelectorAll("table.replicas .state")
                 .Select(state => (state.TextContent.Trim(), state.ClassName!.Trim(), state.QuerySelector("use")!.GetAttribute("href")!))
         );
@@ -175,5 +186,6 @@ public sealed class LitestreamPageTests
         Assert.DoesNotContain("wJalr", json.ToJsonString());
     }
 
-    private static string Text(IElement element) => string.Join(' ', element.TextContent.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+    private static string Text(IElement element) =>
+        string.Join(' ', element.TextContent.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
 }

@@ -4,7 +4,11 @@ namespace Datasette.Litestream.Tests.Status;
 
 public sealed class MetricTablesTests
 {
-    private static readonly KeyValuePair<string, string>[] s_names = [new("/data/earthquakes.db", "earthquakes"), new("/data/elements.db", "elements")];
+    private static readonly KeyValuePair<string, string>[] s_names =
+    [
+        new("/data/earthquakes.db", "earthquakes"),
+        new("/data/elements.db", "elements"),
+    ];
 
     [Fact]
     public void P044_Samples_AreSortedIntoTheTablesOfTheOriginal()
@@ -22,5 +26,8 @@ public sealed class MetricTablesTests
 
     [Fact]
     public void P045_SampleOfAnUnknownDatabase_IsLeftOut() =>
-        Assert.DoesNotContain(MetricTables.From(Samples.Metrics, s_names).Databases.SelectMany(database => database.Rows), row => row.Value == 1);
+        Assert.DoesNotContain(
+            MetricTables.From(Samples.Metrics, s_names).Databases.SelectMany(database => database.Rows),
+            row => row.Value == 1
+        );
 }

@@ -13,7 +13,8 @@ internal static class Samples
 {
     public static readonly DateTimeOffset Now = new(2026, 10, 5, 14, 32, 9, TimeSpan.Zero);
 
-    private static MetricSample Sample(string name, double value, params (string, string)[] labels) => new(name, "counter", "", labels, value);
+    private static MetricSample Sample(string name, double value, params (string, string)[] labels) =>
+        new(name, "counter", "", labels, value);
 
     public static LitestreamPluginConfig Config(string? metrics = ":9090") =>
         new ConfigSetup
@@ -55,7 +56,11 @@ internal static class Samples
             DatabaseBytes = 214958080,
             WalBytes = 4161232,
             LastSync = Now.AddSeconds(-2),
-            Replicas = [Replica("s3", "s3://quake-archive/earthquakes", "s3", 47738), Replica("t0", "/mnt/copy/earthquakes", "file", 47738)],
+            Replicas =
+            [
+                Replica("s3", "s3://quake-archive/earthquakes", "s3", 47738),
+                Replica("t0", "/mnt/copy/earthquakes", "file", 47738),
+            ],
         };
 
     public static DatabaseStatus Elements { get; } =
@@ -104,17 +109,17 @@ internal static class Samples
         };
 
     public static IReadOnlyList<MetricSample> Metrics { get; } =
-        [
-            Sample("litestream_db_size", 214958080, ("db", "/data/earthquakes.db")),
-            Sample("litestream_db_size", 1269760, ("db", "/data/elements.db")),
-            Sample("litestream_db_size", 1, ("db", "/gone.db")),
-            Sample("litestream_sync_seconds", 41.903, ("db", "/data/earthquakes.db")),
-            Sample("litestream_checkpoint_count", 9, ("db", "/data/earthquakes.db"), ("mode", "TRUNCATE")),
-            Sample("litestream_replica_validation_total", 0, ("db", "/data/earthquakes.db"), ("name", "s3")),
-            Sample("litestream_replica_operation_total", 1764, ("operation", "PUT"), ("replica_type", "s3")),
-            Sample("litestream_replica_operation_bytes", 18402117, ("operation", "PUT"), ("replica_type", "s3")),
-            Sample("go_goroutines", 12),
-        ];
+    [
+        Sample("litestream_db_size", 214958080, ("db", "/data/earthquakes.db")),
+        Sample("litestream_db_size", 1269760, ("db", "/data/elements.db")),
+        Sample("litestream_db_size", 1, ("db", "/gone.db")),
+        Sample("litestream_sync_seconds", 41.903, ("db", "/data/earthquakes.db")),
+        Sample("litestream_checkpoint_count", 9, ("db", "/data/earthquakes.db"), ("mode", "TRUNCATE")),
+        Sample("litestream_replica_validation_total", 0, ("db", "/data/earthquakes.db"), ("name", "s3")),
+        Sample("litestream_replica_operation_total", 1764, ("operation", "PUT"), ("replica_type", "s3")),
+        Sample("litestream_replica_operation_bytes", 18402117, ("operation", "PUT"), ("replica_type", "s3")),
+        Sample("go_goroutines", 12),
+    ];
 
     public const string LogText = """
         2026-10-05T14:31:06.802Z INFO  stored db=earthquakes replica=s3 level=0 txid=47737 bytes=4096 ms=41

@@ -28,7 +28,10 @@ public sealed class StatusTextTests
     {
         Assert.Equal("14:03:11", StatusText.Clock(Samples.Now.AddSeconds(-1738), Samples.Now));
         Assert.Equal("4 Oct 14:32:09", StatusText.Clock(Samples.Now.AddDays(-1), Samples.Now));
-        Assert.Equal("<time datetime=\"2026-10-05T14:32:09Z\">14:32:09 UTC</time>", StatusText.Time(Samples.Now, Samples.Now, " UTC").Value);
+        Assert.Equal(
+            "<time datetime=\"2026-10-05T14:32:09Z\">14:32:09 UTC</time>",
+            StatusText.Time(Samples.Now, Samples.Now, " UTC").Value
+        );
     }
 
     [Fact]

@@ -9,9 +9,17 @@ public sealed class VerdictPolicyTests
     private static readonly DateTimeOffset Now = Samples.Now;
 
     private static Verdict Decide(params DatabaseStatus[] statuses) =>
-        VerdictPolicy.Decide([.. statuses.Select(status => (Path.GetFileNameWithoutExtension(status.Path), (DatabaseStatus?)status))], [], Now);
+        VerdictPolicy.Decide(
+            [.. statuses.Select(status => (Path.GetFileNameWithoutExtension(status.Path), (DatabaseStatus?)status))],
+            [],
+            Now
+        );
 
-    private static DatabaseStatus With(Func<ReplicaStatus, ReplicaStatus> change) => Samples.Elements with { Replicas = [change(Samples.Elements.Replicas[0])] };
+    private static DatabaseStatus With(Func<ReplicaStatus, ReplicaStatus> change) =>
+        Samples.Elements with
+        {
+            Replicas = [change(Samples.Elements.Replicas[0])],
+        };
 
     [Fact]
     public void EverythingStored_IsSafe()
@@ -98,7 +106,8 @@ public sealed class VerdictPolicyTests
     }
 
     [Fact]
-    public void DatabaseThatTheEngineDoesNotKnow_IsNotSafe() => Assert.Equal(Tone.Bad, VerdictPolicy.Decide([("data", null)], [], Now).Tone);
+    public void DatabaseThatTheEngineDoesNotKnow_IsNotSafe() =>
+        Assert.Equal(Tone.Bad, VerdictPolicy.Decide([("data", null)], [], Now).Tone);
 
     [Fact]
     public void NoDatabase_IsNeitherSafeNorUnsafe() => Assert.Equal("Nothing is replicated", VerdictPolicy.Decide([], ["fixed"], Now).Word);
