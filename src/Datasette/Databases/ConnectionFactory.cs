@@ -59,7 +59,8 @@ internal sealed class ConnectionFactory(string name, DatabaseKind kind, string l
     {
         var source = kind switch
         {
-            DatabaseKind.PrivateMemory => ":memory:",
+            // As a URI, so that ATTACH understands URIs too.
+            DatabaseKind.PrivateMemory => "file::memory:",
             DatabaseKind.SharedMemory => "file:/" + TildeEncoding.Encode(location) + "?vfs=memdb",
             _ when !options.IsMutable => FileUri(location, "immutable=1"),
             _ when mode == SqliteOpenMode.ReadOnly && options.NoLock => FileUri(location, "nolock=1"),

@@ -15,14 +15,6 @@ internal static class JsonBody
     /// <summary>As the original: everything outside ASCII escaped, so that a line separator cannot break a script.</summary>
     private static readonly JsonWriterOptions Plain = new() { SkipValidation = true };
 
-    private static readonly JsonWriterOptions ForPeople = new()
-    {
-        Indented = true,
-        IndentSize = 4,
-        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-        SkipValidation = true,
-    };
-
     public static ReadOnlyMemory<byte> ToBytes(object? value, bool infinity = false)
     {
         var buffer = new ArrayBufferWriter<byte>(4096);
@@ -33,10 +25,19 @@ internal static class JsonBody
         return buffer.WrittenMemory;
     }
 
-    public static string ToText(object? value, bool indented = false)
+    /// <summary>For people: letters of all scripts as they are, lines indented.</summary>
+    public static string ToText(object? value, int indent)
     {
         var buffer = new ArrayBufferWriter<byte>(1024);
-        using (var writer = new Utf8JsonWriter(buffer, indented ? ForPeople : Plain))
+        var options = new JsonWriterOptions
+        {
+            Indented = true,
+            IndentSize = indent,
+            NewLine = "\n",
+            Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+            SkipValidation = true,
+        };
+        using (var writer = new Utf8JsonWriter(buffer, options))
         {
             Write(writer, value, false);
         }

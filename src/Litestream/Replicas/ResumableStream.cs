@@ -159,7 +159,10 @@ public sealed class ResumableStream : Stream
     private static bool IsFinal(Exception exception, CancellationToken cancellationToken) =>
         cancellationToken.IsCancellationRequested
         || exception
-            is LitestreamException { Error: LitestreamError.NotFound or LitestreamError.AccessDenied or LitestreamError.InvalidConfiguration }
+            is LitestreamException
+                {
+                    Error: LitestreamError.NotFound or LitestreamError.AccessDenied or LitestreamError.InvalidConfiguration
+                }
                 or ObjectDisposedException
                 or ArgumentException;
 

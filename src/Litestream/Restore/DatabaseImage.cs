@@ -50,7 +50,10 @@ internal sealed class DatabaseImage : IDisposable
         await FlushAsync(cancellationToken).ConfigureAwait(false);
         // A change of the page size leaves nothing of what was there: the file must be a whole database.
         if (fresh && MissingPage(header) is { } missing)
-            throw new LitestreamException(LitestreamError.Corrupt, $"it has pages of {_pageSize} bytes, unlike the files before it, and lacks page {missing}");
+            throw new LitestreamException(
+                LitestreamError.Corrupt,
+                $"it has pages of {_pageSize} bytes, unlike the files before it, and lacks page {missing}"
+            );
     }
 
     /// <summary>Ends the image: checks that no page is missing and gives the file its length.</summary>

@@ -54,7 +54,12 @@ public sealed class DatabaseRestorer
                 if (Path.GetDirectoryName(output) is { Length: > 0 } folder)
                     _files.CreateDirectory(folder);
                 var size = await AtomicFile
-                    .WriteAsync(_files, output, (stream, cancel) => WriteAsync(client, plan, options, output, stream, cancel), cancellationToken)
+                    .WriteAsync(
+                        _files,
+                        output,
+                        (stream, cancel) => WriteAsync(client, plan, options, output, stream, cancel),
+                        cancellationToken
+                    )
                     .ConfigureAwait(false);
                 var duration = _time.GetElapsedTime(started);
                 Log.Restored(_log, output, plan.Txid, size, (long)duration.TotalMilliseconds);
@@ -79,7 +84,10 @@ public sealed class DatabaseRestorer
         foreach (var sidecar in s_sidecars)
         {
             if (_files.FileExists(output + sidecar))
-                throw OutputExists(output, $"{Path.GetFileName(output)}{sidecar} is there, which SQLite would apply to the restored database");
+                throw OutputExists(
+                    output,
+                    $"{Path.GetFileName(output)}{sidecar} is there, which SQLite would apply to the restored database"
+                );
         }
     }
 

@@ -35,7 +35,8 @@ internal static class IntegrityCheck
                 var handle = connection.Handle!;
                 using var interrupt = cancellationToken.Register(() => raw.sqlite3_interrupt(handle));
                 using var command = connection.CreateCommand();
-                command.CommandText = mode == IntegrityCheckMode.Quick ? $"PRAGMA quick_check({MaxMessages})" : $"PRAGMA integrity_check({MaxMessages})";
+                command.CommandText =
+                    mode == IntegrityCheckMode.Quick ? $"PRAGMA quick_check({MaxMessages})" : $"PRAGMA integrity_check({MaxMessages})";
                 command.CommandTimeout = 0;
                 var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
                 await using (reader.ConfigureAwait(false))

@@ -6,7 +6,10 @@ namespace Litestream.Restore;
 /// <summary>The messages of restoring.</summary>
 internal static partial class Log
 {
-    [LoggerMessage(Level = LogLevel.Information, Message = "restoring {Output} to transaction {Txid} from {Replica}: {Files} files, {Bytes} bytes")]
+    [LoggerMessage(
+        Level = LogLevel.Information,
+        Message = "restoring {Output} to transaction {Txid} from {Replica}: {Files} files, {Bytes} bytes"
+    )]
     public static partial void Restoring(ILogger logger, string output, Txid txid, string replica, int files, long bytes);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "restored {Output} to transaction {Txid}: {Bytes} bytes in {Milliseconds} ms")]

@@ -20,7 +20,13 @@ internal sealed class RestoreDownloads : IAsyncDisposable
     private readonly Queue<Task<Stream>> _ahead = new();
     private int _started;
 
-    public RestoreDownloads(ReplicaClient client, IReadOnlyList<LtxFileInfo> files, int parallelism, TimeProvider time, CancellationToken cancellationToken)
+    public RestoreDownloads(
+        ReplicaClient client,
+        IReadOnlyList<LtxFileInfo> files,
+        int parallelism,
+        TimeProvider time,
+        CancellationToken cancellationToken
+    )
     {
         _client = client;
         _files = files;
@@ -64,7 +70,9 @@ internal sealed class RestoreDownloads : IAsyncDisposable
         {
             // One byte more, to notice a file that is longer than its listing says.
             var bytes = new byte[file.SizeBytes + 1];
-            var count = await download.ReadAtLeastAsync(bytes, bytes.Length, throwOnEndOfStream: false, _abandoned.Token).ConfigureAwait(false);
+            var count = await download
+                .ReadAtLeastAsync(bytes, bytes.Length, throwOnEndOfStream: false, _abandoned.Token)
+                .ConfigureAwait(false);
             return new MemoryStream(bytes, 0, count, writable: false);
         }
     }

@@ -26,7 +26,8 @@ public sealed record RestorePlan(IReadOnlyList<LtxFileInfo> Files, Txid Txid, Da
         return text.ToString();
     }
 
-    internal static string Format(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
+    internal static string Format(DateTimeOffset time) =>
+        time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
 }
 
 /// <summary>A state that can be restored.</summary>

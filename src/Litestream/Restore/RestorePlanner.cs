@@ -20,7 +20,10 @@ public static class RestorePlanner
         ArgumentNullException.ThrowIfNull(client);
         ArgumentNullException.ThrowIfNull(target);
         if (target is { Txid: not null, Timestamp: not null })
-            throw new LitestreamException(LitestreamError.InvalidConfiguration, "restore either to a transaction or to a time, not to both");
+            throw new LitestreamException(
+                LitestreamError.InvalidConfiguration,
+                "restore either to a transaction or to a time, not to both"
+            );
         if (target.Txid is { IsNone: true })
             throw new LitestreamException(LitestreamError.InvalidConfiguration, "there is no transaction 0");
         // Only a time needs the times of the headers; they can cost a request a file.
@@ -94,9 +97,7 @@ public static class RestorePlanner
 
     // A snapshot that does not start at the first transaction cannot be one.
     private static bool IsUsable(LtxFileInfo file) =>
-        !file.MinTxid.IsNone
-        && file.MinTxid <= file.MaxTxid
-        && (file.Level != LtxFileInfo.SnapshotLevel || file.MinTxid == Txid.First);
+        !file.MinTxid.IsNone && file.MinTxid <= file.MaxTxid && (file.Level != LtxFileInfo.SnapshotLevel || file.MinTxid == Txid.First);
 
     private static LtxFileInfo? NewestSnapshot(List<LtxFileInfo> files) =>
         files.Where(f => f.Level == LtxFileInfo.SnapshotLevel).MaxBy(f => f.MaxTxid.Value);
@@ -163,7 +164,10 @@ public static class RestorePlanner
     {
         var points = Points(usable);
         if (target.Txid is { } txid)
-            return new LitestreamException(LitestreamError.NotFound, $"transaction {txid} is not available") { Hint = Nearest(points, txid) };
+            return new LitestreamException(LitestreamError.NotFound, $"transaction {txid} is not available")
+            {
+                Hint = Nearest(points, txid),
+            };
         if (target.Timestamp is { } time)
             return new LitestreamException(LitestreamError.NotFound, $"no backup from before {RestorePlan.Format(time)}")
             {
@@ -189,7 +193,11 @@ public static class RestorePlanner
     }
 
     private static LitestreamException OnlyOldBackups(string more, Exception cause) =>
-        new(LitestreamError.NotFound, $"the replica holds backups of Litestream 0.3 (generations/), which this version does not restore{more}", cause)
+        new(
+            LitestreamError.NotFound,
+            $"the replica holds backups of Litestream 0.3 (generations/), which this version does not restore{more}",
+            cause
+        )
         {
             Hint = "restore them with Litestream 0.3 or 0.5",
         };

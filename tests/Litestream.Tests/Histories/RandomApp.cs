@@ -80,7 +80,9 @@ internal sealed class RandomApp : IDisposable
                 _connection.Execute($"UPDATE t SET v = randomblob({_random.Next(PageSize)}), w = {at} WHERE id BETWEEN {at} AND {at + 5}");
                 break;
             case 2:
-                _connection.Execute($"CREATE TABLE x{++_tables}(a, b); INSERT INTO x{_tables} VALUES(1, zeroblob({_random.Next(2 * PageSize)}))");
+                _connection.Execute(
+                    $"CREATE TABLE x{++_tables}(a, b); INSERT INTO x{_tables} VALUES(1, zeroblob({_random.Next(2 * PageSize)}))"
+                );
                 break;
             case 3 when _tables > 0:
                 _connection.Execute($"DROP TABLE IF EXISTS x{_random.Next(1, _tables + 1)}");

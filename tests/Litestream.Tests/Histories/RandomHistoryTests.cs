@@ -57,7 +57,13 @@ public sealed class RandomHistoryTests(ITestOutputHelper output)
         }
     }
 
-    private static async Task RestoreAsync(RandomHistory history, RestoreTarget target, string expected, string what, CancellationToken cancellationToken)
+    private static async Task RestoreAsync(
+        RandomHistory history,
+        RestoreTarget target,
+        string expected,
+        string what,
+        CancellationToken cancellationToken
+    )
     {
         using var folder = new TempFolder();
         var file = folder.Combine("restored.db");
@@ -83,7 +89,8 @@ public sealed class RandomHistoryTests(ITestOutputHelper output)
         );
     }
 
-    private static string Cut(string text, int at) => text.Substring(Math.Min(at, text.Length), Math.Min(60, text.Length - Math.Min(at, text.Length)));
+    private static string Cut(string text, int at) =>
+        text.Substring(Math.Min(at, text.Length), Math.Min(60, text.Length - Math.Min(at, text.Length)));
 
     private static int Number(string variable, int otherwise) =>
         int.TryParse(Environment.GetEnvironmentVariable(variable), out var number) ? number : otherwise;

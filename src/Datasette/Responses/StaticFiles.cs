@@ -1,12 +1,11 @@
 using System.Collections.Concurrent;
 using System.Security.Cryptography;
-using Datasette.Responses;
 using Microsoft.AspNetCore.Http;
 
-namespace Datasette.Hosting;
+namespace Datasette.Responses;
 
 /// <summary>Files that are sent as they are: the host's own from its assembly, those of <c>--static</c> from their folders.</summary>
-internal sealed class StaticFiles
+internal static class StaticFiles
 {
     private const string Immutable = "max-age=31536000, immutable, public";
     private static readonly ConcurrentDictionary<string, Asset?> Embedded = new(StringComparer.Ordinal);
@@ -20,13 +19,13 @@ internal sealed class StaticFiles
     {
         if (name.Length == 0)
         {
-            return Missing(403, "403: Directory listing is not allowed");
+            throw new DatasetteException(403, "403: Directory listing is not allowed");
         }
         if (name.Split('/').Contains(".."))
         {
-            return Missing(404, "404: Path not inside root path");
+            throw new DatasetteException(404, "404: Path not inside root path");
         }
-        return Load(name) is { } asset ? Answer(asset, name, context, hash) : Missing(404, "404: File not found");
+        return Load(name) is { } asset ? Answer(asset, name, context, hash) : throw new DatasetteException(404, "404: File not found");
     }
 
     public static async Task<Response> FromFolderAsync(string folder, string relative, HttpContext context, string? hash)
@@ -35,15 +34,15 @@ internal sealed class StaticFiles
         var full = Path.GetFullPath(Path.Join(root, Uri.UnescapeDataString(relative)));
         if (full != root && !full.StartsWith(root + Path.DirectorySeparatorChar, StringComparison.Ordinal))
         {
-            return Missing(404, "404: Path not inside root path");
+            throw new DatasetteException(404, "404: Path not inside root path");
         }
         if (Directory.Exists(full))
         {
-            return Missing(403, "403: Directory listing is not allowed");
+            throw new DatasetteException(403, "403: Directory listing is not allowed");
         }
         if (!File.Exists(full))
         {
-            return Missing(404, "404: File not found");
+            throw new DatasetteException(404, "404: File not found");
         }
         await using var stream = new FileStream(full, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
         var content = new byte[stream.Length];
@@ -60,8 +59,6 @@ internal sealed class StaticFiles
         var answer = unchanged ? Respond.Bytes(default, TypeOf(name), 304) : Respond.Bytes(asset.Content, TypeOf(name));
         return answer.With("ETag", asset.Etag).With("Cache-Control", hash == asset.Hash ? Immutable : null);
     }
-
-    private static Response Missing(int status, string text) => Respond.Bytes(System.Text.Encoding.UTF8.GetBytes(text), Respond.HtmlType, status);
 
     private static Asset? Load(string name) =>
         Embedded.GetOrAdd(
