@@ -22,7 +22,12 @@ internal static class HostDatabases
             new PluginConfigInput
             {
                 TopLevel = Block(root),
-                Databases = [.. datasette.Databases.Where(database => without?.Contains(database.Name) != true).Select(database => Attached(database, blocks?[database.Name]))],
+                Databases =
+                [
+                    .. datasette
+                        .Databases.Where(database => without?.Contains(database.Name) != true)
+                        .Select(database => Attached(database, blocks?[database.Name])),
+                ],
                 ConfiguredNames = blocks is null ? [] : [.. blocks.Where(pair => Block(pair.Value) is not null).Select(pair => pair.Key)],
                 Stores = stores,
                 Environment = Environment.GetEnvironmentVariable,
@@ -33,10 +38,17 @@ internal static class HostDatabases
     }
 
     /// <summary>Finds the place of a key in the host's configuration files.</summary>
-    public static Func<IReadOnlyList<string>, string?> Locate(IDatasette datasette) => keys => datasette.Config.Locate([.. keys])?.ToString();
+    public static Func<IReadOnlyList<string>, string?> Locate(IDatasette datasette) =>
+        keys => datasette.Config.Locate([.. keys])?.ToString();
 
-    private static JsonNode? Block(JsonNode? level) => ((level as JsonObject)?["plugins"] as JsonObject)?[LitestreamPluginConfig.PluginName];
+    private static JsonNode? Block(JsonNode? level) =>
+        ((level as JsonObject)?["plugins"] as JsonObject)?[LitestreamPluginConfig.PluginName];
 
     private static AttachedDatabase Attached(Database database, JsonNode? level) =>
-        new(database.Name, database.IsMemory || database.Path is null ? null : RealPath.Of(database.Path), database.IsMutable, Block(level));
+        new(
+            database.Name,
+            database.IsMemory || database.Path is null ? null : RealPath.Of(database.Path),
+            database.IsMutable,
+            Block(level)
+        );
 }

@@ -76,7 +76,12 @@ internal sealed class HostReplication : IAsyncDisposable
 
     /// <summary>Starts replication for a host; null when nothing is configured.</summary>
     /// <exception cref="StartupException">The configuration can never work, or the metrics address is taken.</exception>
-    public static async Task<HostReplication?> StartAsync(IDatasette datasette, ObjectStoreFactory stores, CancellationToken cancellationToken)
+    public static async Task<HostReplication?> StartAsync(
+        IDatasette datasette,
+        ObjectStoreFactory stores,
+        LitestreamOptions options,
+        CancellationToken cancellationToken
+    )
     {
         var config = HostDatabases.ReadConfig(datasette, stores);
         if (!config.IsConfigured)
@@ -84,13 +89,14 @@ internal sealed class HostReplication : IAsyncDisposable
         var replication = new HostReplication(datasette, stores, config);
         try
         {
-            await replication.RunAsync(cancellationToken);
+            await replication.RunAsync(options, cancellationToken);
             return replication;
         }
         catch (Exception e) when (e is LitestreamException { Error: LitestreamError.InvalidConfiguration } or StartupException)
         {
             await replication.DisposeAsync();
-            throw e as StartupException ?? new StartupException($"{LitestreamPluginConfig.PluginName}: {config.Redactor.Text(e.Message)}", innerException: e);
+            throw e as StartupException
+                ?? new StartupException($"{LitestreamPluginConfig.PluginName}: {config.Redactor.Text(e.Message)}", innerException: e);
         }
     }
 
@@ -169,7 +175,7 @@ internal sealed class HostReplication : IAsyncDisposable
         }
     }
 
-    private async Task RunAsync(CancellationToken cancellationToken)
+    private async Task RunAsync(LitestreamOptions options, CancellationToken cancellationToken)
     {
         if (_config.MetricsAddress is { } address)
         {
@@ -177,8 +183,15 @@ internal sealed class HostReplication : IAsyncDisposable
             Log.Metrics(_logger, $"{address} (port {_metrics.Port}), path /metrics");
         }
         var replicated = _config.Databases.Where(entry => entry.Options.Replicas.Count > 0).ToList();
-        var options = new LitestreamOptions { Databases = [.. replicated.Select(entry => entry.Options)] };
-        _store = new LitestreamStore(options, _stores, _datasette.Time, _log);
+        _store = new LitestreamStore(
+            options with
+            {
+                Databases = [.. replicated.Select(entry => entry.Options)],
+            },
+            _stores,
+            _datasette.Time,
+            _log
+        );
         // The host's own connections must stop checkpointing before the engine counts on the WAL.
         foreach (var entry in replicated)
             _wires[entry.Name] = new Wire(_datasette.Databases[entry.Name]!, entry.Options.Path, _store);
@@ -201,7 +214,9 @@ internal sealed class HostReplication : IAsyncDisposable
         catch (LitestreamException e)
         {
             var text = e.Message.StartsWith("addr: ", StringComparison.Ordinal) ? e.Message["addr: ".Length..] : e.Message;
-            throw ConfigPath.TopLevel.Child("metrics-addr").Error(HostDatabases.Locate(_datasette), $"'metrics-addr': {text}; choose another port, or stop the program that uses it");
+            throw ConfigPath
+                .TopLevel.Child("metrics-addr")
+                .Error(HostDatabases.Locate(_datasette), $"'metrics-addr': {text}; choose another port, or stop the program that uses it");
         }
     }
 
@@ -226,7 +241,10 @@ internal sealed class HostReplication : IAsyncDisposable
 
     private void Announce(ReplicatedEntry entry)
     {
-        var replicas = string.Join(", ", entry.Options.Replicas.Select(replica => replica.Name is null ? replica.Url.ToString() : $"{replica.Name} {replica.Url}"));
+        var replicas = string.Join(
+            ", ",
+            entry.Options.Replicas.Select(replica => replica.Name is null ? replica.Url.ToString() : $"{replica.Name} {replica.Url}")
+        );
         Log.Replicating(_logger, entry.Name, entry.Options.Path, replicas);
         if (DirectoryCheck.WhyNotWritable(entry.Options.Path) is { } problem)
         {
@@ -268,7 +286,9 @@ internal sealed class HostReplication : IAsyncDisposable
             databases.SelectMany(database =>
                 database
                     .Replicas.Where(replica => replica.Txid < database.Txid || replica.PendingTransactions > 0)
-                    .Select(replica => $"{replica.Name} of {Path.GetFileName(database.Path)} is at {replica.Txid}, the database at {database.Txid}")
+                    .Select(replica =>
+                        $"{replica.Name} of {Path.GetFileName(database.Path)} is at {replica.Txid}, the database at {database.Txid}"
+                    )
             )
         );
 

@@ -1,9 +1,12 @@
 using System.Collections.Concurrent;
+using System.CommandLine;
 using Datasette.Databases;
 using Datasette.Litestream.Configuration;
 using Datasette.Litestream.Status;
 using Datasette.Permissions;
 using Datasette.Plugins;
+using Litestream;
+using Litestream.Cli;
 using Litestream.Replicas;
 using Litestream.S3;
 using Microsoft.AspNetCore.Html;
@@ -34,6 +37,9 @@ public sealed class LitestreamPlugin : DatasettePlugin
         _view = new LitestreamStatusView(Of);
     }
 
+    /// <summary>What the engine is told besides the databases: how long a stop may take.</summary>
+    internal LitestreamOptions Options { get; init; } = new();
+
     /// <inheritdoc/>
     public override string Name => LitestreamPluginConfig.PluginName;
 
@@ -46,7 +52,7 @@ public sealed class LitestreamPlugin : DatasettePlugin
     /// <inheritdoc/>
     public override async ValueTask StartupAsync(IDatasette datasette, CancellationToken cancellationToken)
     {
-        if (await HostReplication.StartAsync(datasette, _stores, cancellationToken) is { } replication)
+        if (await HostReplication.StartAsync(datasette, _stores, Options, cancellationToken) is { } replication)
             _replications[datasette] = replication;
     }
 
@@ -81,8 +87,13 @@ public sealed class LitestreamPlugin : DatasettePlugin
     public override IEnumerable<PluginRoute> RegisterRoutes(IDatasette datasette) => _view.Routes();
 
     /// <inheritdoc/>
+    public override IEnumerable<Command> RegisterCommands() => [LitestreamCommand.Create()];
+
+    /// <inheritdoc/>
     public override async ValueTask<IReadOnlyList<MenuLink>> MenuLinksAsync(IDatasette datasette, Actor? actor, HttpContext context) =>
-        await MaySeeAsync(datasette, actor, context) ? [new MenuLink("Litestream Status", datasette.UrlPath(LitestreamStatusView.Path))] : [];
+        await MaySeeAsync(datasette, actor, context)
+            ? [new MenuLink("Litestream Status", datasette.UrlPath(LitestreamStatusView.Path))]
+            : [];
 
     /// <inheritdoc/>
     public override async ValueTask<IHtmlContent?> TopRightAsync(IDatasette datasette, Actor? actor, HttpContext context)
@@ -93,7 +104,12 @@ public sealed class LitestreamPlugin : DatasettePlugin
     }
 
     /// <inheritdoc/>
-    public override async ValueTask<IHtmlContent?> DatabaseStateAsync(IDatasette datasette, Actor? actor, Database database, HttpContext context)
+    public override async ValueTask<IHtmlContent?> DatabaseStateAsync(
+        IDatasette datasette,
+        Actor? actor,
+        Database database,
+        HttpContext context
+    )
     {
         if (!await MaySeeAsync(datasette, actor, context) || Of(datasette)?.StateOf(database.Name) is not { } state)
             return null;
@@ -116,5 +132,5 @@ public sealed class LitestreamPlugin : DatasettePlugin
     private async ValueTask<bool> MaySeeAsync(IDatasette datasette, Actor? actor, HttpContext context) =>
         Of(datasette) is not null && await datasette.AllowedAsync(LitestreamStatusView.Action, null, actor, context.RequestAborted);
 
-    private HostReplication? Of(IDatasette datasette) => _replications.GetValueOrDefault(datasette);
+    internal HostReplication? Of(IDatasette datasette) => _replications.GetValueOrDefault(datasette);
 }

@@ -30,7 +30,14 @@ internal sealed class LitestreamStatusView(Func<IDatasette, HostReplication?> re
         return new StatusPageBuilder
         {
             Config = running.Config,
-            Host = [.. datasette.Databases.Select(database => new HostDatabase(database.Name, datasette.UrlPath("/" + database.Route), "#" + database.Color))],
+            Host =
+            [
+                .. datasette.Databases.Select(database => new HostDatabase(
+                    database.Name,
+                    datasette.UrlPath("/" + database.Route),
+                    "#" + database.Color
+                )),
+            ],
             Statuses = running.Store?.Databases ?? [],
             Notices = [.. running.Problems],
             Metrics = running.Store?.Metrics.Samples() ?? [],

@@ -39,7 +39,11 @@ internal readonly record struct ConfigPath(ImmutableArray<string> Keys, string? 
     {
         var start = Database is null ? 2 : 4;
         var words = Keys.Skip(start)
-            .Select(key => int.TryParse(key, NumberStyles.None, CultureInfo.InvariantCulture, out var index) ? string.Create(CultureInfo.InvariantCulture, $"item {index + 1}") : key);
+            .Select(key =>
+                int.TryParse(key, NumberStyles.None, CultureInfo.InvariantCulture, out var index)
+                    ? string.Create(CultureInfo.InvariantCulture, $"item {index + 1}")
+                    : key
+            );
         var inside = string.Join(", ", words);
         if (Database is null)
             return inside.Length == 0 ? "the top-level configuration" : inside;

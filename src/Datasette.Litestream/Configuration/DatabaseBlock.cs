@@ -100,7 +100,10 @@ internal sealed class DatabaseBlock
                 );
                 break;
             case "restore-if-missing":
-                throw at.Error(input, $"{at.Describe()} is not supported yet; restore the database with 'litestream restore' before the start");
+                throw at.Error(
+                    input,
+                    $"{at.Describe()} is not supported yet; restore the database with 'litestream restore' before the start"
+                );
             default:
                 throw new InvalidOperationException($"the known key '{key}' has no reader");
         }

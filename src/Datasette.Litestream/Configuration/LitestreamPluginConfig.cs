@@ -23,7 +23,13 @@ internal sealed record LitestreamPluginConfig
     public const string PluginName = "datasette-litestream";
 
     /// <summary>Nothing configured anywhere: the plugin is inert.</summary>
-    public static LitestreamPluginConfig Inert { get; } = new() { IsConfigured = false, Shown = new JsonObject(), Redactor = new Redactor() };
+    public static LitestreamPluginConfig Inert { get; } =
+        new()
+        {
+            IsConfigured = false,
+            Shown = new JsonObject(),
+            Redactor = new Redactor(),
+        };
 
     /// <summary>False when there is neither a top-level block nor a database to replicate.</summary>
     public required bool IsConfigured { get; init; }

@@ -2,8 +2,8 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Litestream;
-using Litestream.Replication;
 using Litestream.Replicas;
+using Litestream.Replication;
 
 namespace Datasette.Litestream.Configuration;
 
@@ -24,7 +24,7 @@ internal sealed class PluginConfigReader
     {
         _input = input;
         _resolver = new NodeResolver(input, _redactor, _notices);
-        _top = TopLevelBlock.Read(input, _resolver, _notices);
+        _top = TopLevelBlock.Read(input, _resolver, _redactor, _notices);
     }
 
     /// <summary>Reads everything.</summary>
@@ -77,7 +77,9 @@ internal sealed class PluginConfigReader
     private void RefuseBlock(AttachedDatabase database, string why)
     {
         if (database.Config is not null)
-            throw ConfigPath.Of(database.Name).Error(_input, $"database '{database.Name}' {why}; remove its {LitestreamPluginConfig.PluginName} block");
+            throw ConfigPath
+                .Of(database.Name)
+                .Error(_input, $"database '{database.Name}' {why}; remove its {LitestreamPluginConfig.PluginName} block");
     }
 
     private (ReplicatedEntry Entry, JsonObject Shown) ReadDatabase(AttachedDatabase database, string path)
@@ -89,7 +91,10 @@ internal sealed class PluginConfigReader
             if (database.Config is not null)
                 throw ConfigPath
                     .Of(database.Name)
-                    .Error(_input, $"database '{database.Name}' has a {LitestreamPluginConfig.PluginName} block but no replica; add 'replicas', or remove the block");
+                    .Error(
+                        _input,
+                        $"database '{database.Name}' has a {LitestreamPluginConfig.PluginName} block but no replica; add 'replicas', or remove the block"
+                    );
             _notices.Add($"{database.Name}: 'all-replicate' is empty, so there is no replica");
         }
         var options = replicas.Select(replica => ToOptions(replica, database)).ToList();
@@ -156,11 +161,17 @@ internal sealed class PluginConfigReader
 
     private void RefuseSharedNames(List<ReplicaOptions> replicas, AttachedDatabase database)
     {
-        var twice = replicas.Where(replica => replica.Name is not null).GroupBy(replica => replica.Name!, StringComparer.Ordinal).FirstOrDefault(group => group.Count() > 1);
+        var twice = replicas
+            .Where(replica => replica.Name is not null)
+            .GroupBy(replica => replica.Name!, StringComparer.Ordinal)
+            .FirstOrDefault(group => group.Count() > 1);
         if (twice is not null)
             throw ConfigPath
                 .Of(database.Name)
-                .Error(_input, $"database '{database.Name}' has two replicas named '{twice.Key}' (those of 'all-replicate' are called t0, t1, ...)");
+                .Error(
+                    _input,
+                    $"database '{database.Name}' has two replicas named '{twice.Key}' (those of 'all-replicate' are called t0, t1, ...)"
+                );
     }
 
     /// <summary>Two writers at one destination would overwrite each other's files without a word.</summary>

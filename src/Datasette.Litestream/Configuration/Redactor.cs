@@ -11,8 +11,31 @@ internal sealed partial class Redactor
     // Shorter values cannot be told from ordinary words in running text; in the configuration block they are hidden by their key.
     private const int ShortestInText = 4;
 
-    private static readonly string[] SecretWords = ["secret", "token", "password", "passwd", "passphrase", "signature", "credential", "jwt", "seed", "nkey", "identities"];
-    private static readonly string[] PublicKeys = ["sse-kms-key-id", "ssekmskeyid", "key-path", "sse-customer-key-path", "host-key", "credentials-file", "credentials-command", "credentials-refresh-interval"];
+    private static readonly string[] SecretWords =
+    [
+        "secret",
+        "token",
+        "password",
+        "passwd",
+        "passphrase",
+        "signature",
+        "credential",
+        "jwt",
+        "seed",
+        "nkey",
+        "identities",
+    ];
+    private static readonly string[] PublicKeys =
+    [
+        "sse-kms-key-id",
+        "ssekmskeyid",
+        "key-path",
+        "sse-customer-key-path",
+        "host-key",
+        "credentials-file",
+        "credentials-command",
+        "credentials-refresh-interval",
+    ];
 
     private readonly SortedDictionary<string, string> _values = new(LongestFirst.Instance);
 
@@ -22,7 +45,9 @@ internal sealed partial class Redactor
         var name = key.ToLowerInvariant();
         if (IsAccessKeyId(name) || PublicKeys.Contains(name))
             return false;
-        return SecretWords.Any(word => name.Contains(word, StringComparison.Ordinal)) || name is "key" or "auth" or "sig" || name.EndsWith("key", StringComparison.Ordinal);
+        return SecretWords.Any(word => name.Contains(word, StringComparison.Ordinal))
+            || name is "key" or "auth" or "sig"
+            || name.EndsWith("key", StringComparison.Ordinal);
     }
 
     /// <summary>True when only the end of this key's value may be seen.</summary>

@@ -38,7 +38,8 @@ internal static class ReplicaMapping
     }
 
     /// <summary>The place a URL leads to, the same text for the same place.</summary>
-    public static string Destination(ReplicaUrl url) => $"{url.Scheme}|{url.User}|{url.Host ?? url.Bucket}|{url.Path}|{url.Query.GetValueOrDefault("endpoint")}";
+    public static string Destination(ReplicaUrl url) =>
+        $"{url.Scheme}|{url.User}|{url.Host ?? url.Bucket}|{url.Path}|{url.Query.GetValueOrDefault("endpoint")}";
 
     private static string Text(JsonNode? value) =>
         value switch

@@ -33,7 +33,9 @@ internal sealed class NodeResolver(PluginConfigInput input, Redactor redactor, L
             JsonObject mapping => ResolveMapping(mapping, path),
             JsonArray list => ResolveList(list, path),
             _ when raw.GetValueKind() == JsonValueKind.String => ResolveText(raw.GetValue<string>(), path),
-            _ => Redactor.IsSecretKey(path.Key) ? new(raw.DeepClone(), JsonValue.Create(Redactor.Marker)) : new(raw.DeepClone(), raw.DeepClone()),
+            _ => Redactor.IsSecretKey(path.Key)
+                ? new(raw.DeepClone(), JsonValue.Create(Redactor.Marker))
+                : new(raw.DeepClone(), raw.DeepClone()),
         };
 
     /// <summary>Expands the variables of one template of <c>all-replicate</c> for one database.</summary>

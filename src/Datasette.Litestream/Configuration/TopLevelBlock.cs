@@ -25,17 +25,37 @@ internal sealed class TopLevelBlock
     public Dictionary<string, string> Credentials { get; } = new(StringComparer.Ordinal);
 
     /// <summary>Reads the block.</summary>
-    public static TopLevelBlock Read(PluginConfigInput input, NodeResolver resolver, List<string> notices)
+    public static TopLevelBlock Read(PluginConfigInput input, NodeResolver resolver, Redactor redactor, List<string> notices)
     {
         var at = ConfigPath.TopLevel;
         if (input.TopLevel is null)
-            return new TopLevelBlock();
+            return new TopLevelBlock().WithEnvironment(input, redactor);
         if (input.TopLevel is not JsonObject mapping)
             throw at.Error(input, $"'plugins: {LitestreamPluginConfig.PluginName}' must be a mapping of keys");
         var block = new TopLevelBlock { IsPresent = mapping.Count > 0 };
         foreach (var (key, value) in mapping)
             block.ReadKey(key, value, at.Child(key), input, resolver, notices);
-        return block;
+        return block.WithEnvironment(input, redactor);
+    }
+
+    /// <summary>
+    /// Without credentials in the configuration, Litestream's own variables come first; the usual ones (<c>AWS_ACCESS_KEY_ID</c>, ...) are the backend's
+    /// business.
+    /// </summary>
+    private TopLevelBlock WithEnvironment(PluginConfigInput input, Redactor redactor)
+    {
+        if (Credentials.ContainsKey("access-key-id") || Credentials.ContainsKey("secret-access-key"))
+            return this;
+        if (
+            input.Environment("LITESTREAM_ACCESS_KEY_ID") is not { Length: > 0 } id
+            || input.Environment("LITESTREAM_SECRET_ACCESS_KEY") is not { Length: > 0 } secret
+        )
+            return this;
+        Credentials["access-key-id"] = id;
+        Credentials["secret-access-key"] = secret;
+        redactor.AddSecret(id, Redactor.LastFour(id));
+        redactor.AddSecret(secret);
+        return this;
     }
 
     /// <summary>The resolved configuration in the original's shape.</summary>
@@ -72,7 +92,10 @@ internal sealed class TopLevelBlock
                 notices.Add("'credentials-refresh-interval' has no effect without 'credentials-file' or 'credentials-command'");
                 break;
             case "credentials-file" or "credentials-command":
-                throw at.Error(input, $"'{key}' is not supported yet; give 'access-key-id' and 'secret-access-key', or set them in the environment");
+                throw at.Error(
+                    input,
+                    $"'{key}' is not supported yet; give 'access-key-id' and 'secret-access-key', or set them in the environment"
+                );
             case "restore-if-missing":
                 throw at.Error(input, $"'{key}' is not supported yet; restore the database with 'litestream restore' before the start");
             default:
@@ -105,6 +128,8 @@ internal sealed class TopLevelBlock
             && int.TryParse(text.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var port)
             && port is >= 0 and <= 65535
             && (!text.AsSpan(0, colon).Contains(':') || text.StartsWith('[') && text[..colon].EndsWith(']'));
-        return isAddress ? text : throw at.Error(input, $"'metrics-addr' must be an address such as ':9090' or '127.0.0.1:9090', not '{text}'");
+        return isAddress
+            ? text
+            : throw at.Error(input, $"'metrics-addr' must be an address such as ':9090' or '127.0.0.1:9090', not '{text}'");
     }
 }

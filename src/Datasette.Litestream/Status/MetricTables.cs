@@ -38,7 +38,11 @@ internal sealed record MetricTables(
         var databases = names
             .Select(pair => new MetricsOfDatabase(
                 pair.Value,
-                [.. samples.Where(sample => IsOf(sample, pair.Key)).Select(sample => new KeyValuePair<string, double>(Key(sample), sample.Value))]
+                [
+                    .. samples
+                        .Where(sample => IsOf(sample, pair.Key))
+                        .Select(sample => new KeyValuePair<string, double>(Key(sample), sample.Value)),
+                ]
             ))
             .Where(database => database.Rows.Count > 0);
         return new MetricTables(Operations(samples, Bytes), Operations(samples, Count), [.. databases]);
@@ -64,10 +68,6 @@ internal sealed record MetricTables(
         [
             .. samples
                 .Where(sample => Bare(sample.Name) == name)
-                .Select(sample => new OperationRow(
-                    Label(sample, "operation") ?? "",
-                    Label(sample, "replica_type") ?? "",
-                    sample.Value
-                )),
+                .Select(sample => new OperationRow(Label(sample, "operation") ?? "", Label(sample, "replica_type") ?? "", sample.Value)),
         ];
 }

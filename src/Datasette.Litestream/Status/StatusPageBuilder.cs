@@ -77,15 +77,18 @@ internal sealed record StatusPageBuilder
     public static Verdict VerdictOf(LitestreamPluginConfig config, IReadOnlyList<DatabaseStatus> statuses, DateTimeOffset now) =>
         VerdictPolicy.Decide(Pairs(config, statuses), [.. config.Skipped.Select(entry => entry.Name)], now);
 
-    private static List<(string Name, DatabaseStatus? Status)> Pairs(LitestreamPluginConfig config, IReadOnlyList<DatabaseStatus> statuses) =>
-        [.. config.Databases.Select(entry => (entry.Name, statuses.FirstOrDefault(status => status.Path == entry.Options.Path)))];
+    private static List<(string Name, DatabaseStatus? Status)> Pairs(
+        LitestreamPluginConfig config,
+        IReadOnlyList<DatabaseStatus> statuses
+    ) => [.. config.Databases.Select(entry => (entry.Name, statuses.FirstOrDefault(status => status.Path == entry.Options.Path)))];
 
     private static KeyValuePair<string, string> Label(ReplicatedEntry entry) => new(entry.Options.Path, entry.Name);
 
     /// <summary>In attach order; what the host no longer has comes last.</summary>
     private IEnumerable<DatabaseLine> Lines(Dictionary<string, DatabaseStatus> byPath)
     {
-        var order = Host.Select((database, index) => (database.Name, index)).ToDictionary(pair => pair.Name, pair => pair.index, StringComparer.Ordinal);
+        var order = Host.Select((database, index) => (database.Name, index))
+            .ToDictionary(pair => pair.Name, pair => pair.index, StringComparer.Ordinal);
         return Config
             .Databases.Select(entry => Line(entry, byPath.GetValueOrDefault(entry.Options.Path)))
             .Concat(Config.Skipped.Select(entry => Named(entry.Name) with { NotReplicated = entry.Reason }))

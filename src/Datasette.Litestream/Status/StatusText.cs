@@ -24,7 +24,8 @@ internal static class StatusText
     }
 
     /// <summary>"47,738".</summary>
-    public static string Count(double value) => value.ToString(Math.Abs(value % 1) < 1e-9 ? "#,0" : "#,0.######", CultureInfo.InvariantCulture);
+    public static string Count(double value) =>
+        value.ToString(Math.Abs(value % 1) < 1e-9 ? "#,0" : "#,0.######", CultureInfo.InvariantCulture);
 
     /// <summary>"1 transaction", "31 transactions".</summary>
     public static string Count(long count, string one) => $"{Count(count)} {one}{(count == 1 ? "" : "s")}";
@@ -36,7 +37,9 @@ internal static class StatusText
             return string.Create(CultureInfo.InvariantCulture, $"{Math.Max(0, (int)span.TotalSeconds)} s");
         if (span < TimeSpan.FromHours(1))
             return Two((int)span.TotalMinutes, "min", span.Seconds, "s");
-        return span < TimeSpan.FromDays(1) ? Two((int)span.TotalHours, "h", span.Minutes, "min") : Two((int)span.TotalDays, "d", span.Hours, "h");
+        return span < TimeSpan.FromDays(1)
+            ? Two((int)span.TotalHours, "h", span.Minutes, "min")
+            : Two((int)span.TotalDays, "d", span.Hours, "h");
     }
 
     /// <summary>How long ago, "2 s ago".</summary>
@@ -48,7 +51,8 @@ internal static class StatusText
             .ToString(time.UtcDateTime.Date == now.UtcDateTime.Date ? "HH:mm:ss" : "d MMM HH:mm:ss", CultureInfo.InvariantCulture);
 
     /// <summary>The moment as machines read it.</summary>
-    public static string Machine(DateTimeOffset time) => time.ToUniversalTime().ToString("yyyy-MM-dd'T'HH:mm:ss.FFF'Z'", CultureInfo.InvariantCulture);
+    public static string Machine(DateTimeOffset time) =>
+        time.ToUniversalTime().ToString("yyyy-MM-dd'T'HH:mm:ss.FFF'Z'", CultureInfo.InvariantCulture);
 
     /// <summary>A <c>time</c> element; holds digits and names of months only.</summary>
     public static HtmlString Time(DateTimeOffset time, DateTimeOffset now, string suffix = "") =>

@@ -30,7 +30,9 @@ internal static class VerdictPolicy
         return status.State switch
         {
             ReplicationState.Current or ReplicationState.CatchingUp => null,
-            ReplicationState.Starting => status.LastSync is null ? $"{name} has not been read yet, newer commits than its replica may exist" : null,
+            ReplicationState.Starting => status.LastSync is null
+                ? $"{name} has not been read yet, newer commits than its replica may exist"
+                : null,
             _ => $"Commits to {name} since {StatusText.Clock(status.LastSync ?? status.Since, now)} UTC may be in no replica",
         };
     }
@@ -40,13 +42,20 @@ internal static class VerdictPolicy
         status.Replicas.OrderByDescending(replica => replica.Txid.Value).ThenBy(replica => replica.PendingTransactions).FirstOrDefault();
 
     /// <summary>States in which a replica does not move on by itself.</summary>
-    public static bool IsBad(ReplicationState state) => state is ReplicationState.Failing or ReplicationState.Fenced or ReplicationState.Blocked or ReplicationState.Stopped;
+    public static bool IsBad(ReplicationState state) =>
+        state is ReplicationState.Failing or ReplicationState.Fenced or ReplicationState.Blocked or ReplicationState.Stopped;
 
     /// <summary>The whole answer.</summary>
-    public static Verdict Decide(IReadOnlyList<(string Name, DatabaseStatus? Status)> databases, IReadOnlyList<string> notReplicated, DateTimeOffset now)
+    public static Verdict Decide(
+        IReadOnlyList<(string Name, DatabaseStatus? Status)> databases,
+        IReadOnlyList<string> notReplicated,
+        DateTimeOffset now
+    )
     {
         var dangers = databases.Select(pair => Danger(pair.Status, pair.Name, now)).OfType<string>().ToList();
-        var replicas = databases.SelectMany(pair => (pair.Status?.Replicas ?? []).Select(replica => (pair.Name, Replica: replica))).ToList();
+        var replicas = databases
+            .SelectMany(pair => (pair.Status?.Replicas ?? []).Select(replica => (pair.Name, Replica: replica)))
+            .ToList();
         var faults = replicas.Where(pair => IsBad(pair.Replica.State)).ToList();
         var detail = Detail(databases, replicas, dangers.Skip(1), faults, notReplicated, now);
         if (databases.Count == 0)
@@ -54,9 +63,16 @@ internal static class VerdictPolicy
         if (dangers.Count > 0)
             return new Verdict(Tone.Bad, "Not safe", dangers[0] + ".", detail);
         var newest = replicas.Max(pair => pair.Replica.LastUpload);
-        var arrived = newest is { } time ? $"the newest file arrived {StatusText.Ago(time, now)}" : "nothing had to be stored since the start";
+        var arrived = newest is { } time
+            ? $"the newest file arrived {StatusText.Ago(time, now)}"
+            : "nothing had to be stored since the start";
         return faults.Count > 0
-            ? new Verdict(Tone.Warn, "Safe, but", $"{Fault(faults[0].Name, faults[0].Replica, now)}.", $"Every commit is in another replica; {arrived}. {detail}".TrimEnd())
+            ? new Verdict(
+                Tone.Warn,
+                "Safe, but",
+                $"{Fault(faults[0].Name, faults[0].Replica, now)}.",
+                $"Every commit is in another replica; {arrived}. {detail}".TrimEnd()
+            )
             : new Verdict(Tone.Ok, "Safe", $"Every commit is in a replica; {arrived}.", detail);
     }
 
@@ -82,7 +98,9 @@ internal static class VerdictPolicy
         }
         if (whole.Count > 0)
             return new Loss($"all of {Join(whole)}", since, bytes);
-        return names.Count == 0 ? new Loss("nothing", null, 0) : new Loss($"{StatusText.Count(transactions, "transaction")} of {Join(names)}", since, bytes);
+        return names.Count == 0
+            ? new Loss("nothing", null, 0)
+            : new Loss($"{StatusText.Count(transactions, "transaction")} of {Join(names)}", since, bytes);
     }
 
     private static string Unstarted(DatabaseStatus status, string name)
@@ -110,12 +128,18 @@ internal static class VerdictPolicy
     {
         var sentences = new List<string>();
         if (replicas.Count > 0)
-            sentences.Add($"{replicas.Count(pair => pair.Replica.State == ReplicationState.Current)} of {StatusText.Count(replicas.Count, "replica")} in sync");
+            sentences.Add(
+                $"{replicas.Count(pair => pair.Replica.State == ReplicationState.Current)} of {StatusText.Count(replicas.Count, "replica")} in sync"
+            );
         sentences.AddRange(dangers);
         sentences.AddRange(faults.Take(3).Select(pair => Fault(pair.Name, pair.Replica, now)));
-        var local = databases.Where(pair => pair.Status is { Replicas.Count: > 0 } status && status.Replicas.All(replica => replica.Kind == "file")).ToList();
+        var local = databases
+            .Where(pair => pair.Status is { Replicas.Count: > 0 } status && status.Replicas.All(replica => replica.Kind == "file"))
+            .ToList();
         if (local.Count > 0)
-            sentences.Add($"{Join(local.Select(pair => pair.Name))} {(local.Count == 1 ? "has" : "have")} copies on a disk of this machine only");
+            sentences.Add(
+                $"{Join(local.Select(pair => pair.Name))} {(local.Count == 1 ? "has" : "have")} copies on a disk of this machine only"
+            );
         if (notReplicated.Count > 0)
             sentences.Add($"{Join(notReplicated)} {(notReplicated.Count == 1 ? "is" : "are")} not replicated");
         return string.Concat(sentences.Distinct().Select(sentence => sentence + ". ")).TrimEnd();

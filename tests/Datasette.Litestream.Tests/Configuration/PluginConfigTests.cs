@@ -90,9 +90,10 @@ public sealed class PluginConfigTests
     [Fact]
     public void P012_DollarNames_AreExpandedFromTheEnvironment()
     {
-        var setup = new ConfigSetup { TopLevel = """{"all-replicate": ["s3://${BUCKET}/$DB_NAME"], "access-key-id": "$KEY"}""" }.Database(
-            "data"
-        );
+        var setup = new ConfigSetup
+        {
+            TopLevel = """{"all-replicate": ["s3://${BUCKET}/$DB_NAME"], "access-key-id": "$KEY", "secret-access-key": "x"}""",
+        }.Database("data");
         setup.Environment["BUCKET"] = "my-bucket";
         setup.Environment["KEY"] = "AKIDEXPANDED";
 
@@ -120,7 +121,7 @@ public sealed class PluginConfigTests
     {
         var setup = new ConfigSetup
         {
-            TopLevel = """{"secret-access-key": {"$env": "S"}, "all-replicate": ["s3://b/$DB_NAME"]}""",
+            TopLevel = """{"access-key-id": "AKIDEXAMPLE", "secret-access-key": {"$env": "S"}, "all-replicate": ["s3://b/$DB_NAME"]}""",
         }.Database("data");
         setup.Environment["S"] = "pa$HOME$$word";
         setup.Environment["HOME"] = "/root";
@@ -419,6 +420,39 @@ public sealed class PluginConfigTests
                 .Read()
                 .MetricsAddress
         );
+
+    [Fact]
+    public void P036_CredentialsOfTheEnvironment_AreUsedWhenTheConfigurationHasNone()
+    {
+        var setup = new ConfigSetup().Database(
+            "data",
+            """{"replicas": ["s3://b/plain", {"url": "s3://b/own", "access-key-id": "AKIDOWN", "secret-access-key": "SECRETOWN"}]}"""
+        );
+        setup.Environment["LITESTREAM_ACCESS_KEY_ID"] = "AKIDENVIRONMENT";
+        setup.Environment["LITESTREAM_SECRET_ACCESS_KEY"] = "SECRETENVIRONMENT";
+
+        var config = setup.Read();
+
+        var replicas = config.Databases[0].Options.Replicas;
+        Assert.Equal("AKIDENVIRONMENT", replicas[0].Settings["access-key-id"]);
+        Assert.Equal("SECRETENVIRONMENT", replicas[0].Settings["secret-access-key"]);
+        Assert.Equal("AKIDOWN", replicas[1].Settings["access-key-id"]);
+        Assert.Equal("x ***REDACTED*** …MENT", config.Redactor.Text("x SECRETENVIRONMENT AKIDENVIRONMENT"));
+        Assert.DoesNotContain("ENVIRONMENT", config.ShownText());
+    }
+
+    [Fact]
+    public void P036_CredentialsOfTheConfiguration_WinOverTheEnvironment()
+    {
+        var setup = new ConfigSetup { TopLevel = """{"access-key-id": "AKIDCONFIG", "secret-access-key": "SECRETCONFIG"}""" }.Database(
+            "data",
+            """{"replicas": ["s3://b/x"]}"""
+        );
+        setup.Environment["LITESTREAM_ACCESS_KEY_ID"] = "AKIDENVIRONMENT";
+        setup.Environment["LITESTREAM_SECRET_ACCESS_KEY"] = "SECRETENVIRONMENT";
+
+        Assert.Equal("AKIDCONFIG", setup.Read().Databases[0].Options.Replicas[0].Settings["access-key-id"]);
+    }
 
     [Fact]
     public void P071_ReadmeSecondExample_GivesTwoDestinations()
