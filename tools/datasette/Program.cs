@@ -1,1 +1,4 @@
-return 0;
+using Datasette.Hosting;
+using Datasette.Litestream;
+
+return await DatasetteProgram.RunAsync(args, new LitestreamPlugin());

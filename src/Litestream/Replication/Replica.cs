@@ -31,6 +31,7 @@ internal sealed class Replica : IAsyncDisposable
     private bool _isOurs;
     private DateTimeOffset _lastStart = DateTimeOffset.MinValue;
     private bool _toldGenerations;
+    private (string Cause, DateTimeOffset At) _logged = ("", DateTimeOffset.MinValue);
 
     internal Replica(string name, ReplicaOptions options, ReplicaClient client, ReplicaFeed feed, EngineServices services)
     {
@@ -51,7 +52,8 @@ internal sealed class Replica : IAsyncDisposable
     /// <summary>Last transaction that the store has confirmed; none while that is unknown.</summary>
     internal Txid Confirmed => Status.Txid;
 
-    internal ReplicaClient Client => _client;
+    /// <summary>What went wrong last; null after a success.</summary>
+    internal Exception? Failure { get; private set; }
 
     /// <summary>Asks the store where it is, if that is not known. Failures are kept for the next step.</summary>
     internal async Task DiscoverAsync(CancellationToken cancellationToken)
@@ -202,7 +204,10 @@ internal sealed class Replica : IAsyncDisposable
         }
         _services.Log.ReplicaPosition(_feed.Name, _name, Status.Location, position);
         if (!_toldGenerations && await _client.HasGenerationsAsync(cancellationToken).ConfigureAwait(false))
+        {
+            Status = Status with { HoldsGenerations = true };
             _services.Log.HoldsGenerations(_feed.Name, _name, Status.Location);
+        }
         _toldGenerations = true;
         return position;
     }
@@ -210,6 +215,7 @@ internal sealed class Replica : IAsyncDisposable
     private void Succeeded(Txid position)
     {
         var now = _services.Time.GetUtcNow();
+        Failure = null;
         if (Status.Failures > 0)
             _services.Log.ReplicaRecovered(_feed.Name, _name, Status.Failures);
         var state = position >= _feed.Files.Max ? ReplicationState.Current : ReplicationState.CatchingUp;
@@ -239,6 +245,11 @@ internal sealed class Replica : IAsyncDisposable
             Failures = failures,
             NextRetry = now + delay,
         };
+        Failure = e;
+        // A stop tries twice a second, and a dead store may stay dead for days: the same words once in half a minute are enough.
+        if (cause == _logged.Cause && now - _logged.At < TimeSpan.FromSeconds(30))
+            return;
+        _logged = (cause, now);
         _services.Log.ReplicaFailed(_feed.Name, _name, cause, delay);
     }
 
