@@ -155,7 +155,7 @@ internal sealed class Circle : IAsyncDisposable
     {
         await using var client = Stores.Open(Options.Replicas[0]);
         var files = new List<LtxFileInfo>();
-        await foreach (var file in client.ListAsync(level, Ltx.Txid.None, TimestampAccuracy.Listing, Token))
+        await foreach (var file in client.ListAsync(level, Litestream.Ltx.Txid.None, TimestampAccuracy.Listing, Token))
             files.Add(file);
         return files;
     }

@@ -47,6 +47,7 @@ internal sealed class SimulatedWorld : IAsyncDisposable
     private int _before;
     private int _lastState;
     private bool _disturbed;
+    private bool _ends;
 
     private SimulatedWorld(int seed, PlantedBug bug)
     {
@@ -389,13 +390,16 @@ internal sealed class SimulatedWorld : IAsyncDisposable
             throw new InvalidOperationException(broken);
     }
 
-    private void Say(string line) => Trace.Add($"{_time.GetUtcNow().ToString("mm:ss.fff", CultureInfo.InvariantCulture)} {line}");
+    private void Say(string line)
+    {
+        Require(Trace.Count < LongestTrace || _ends, "the engine does not come to an end");
+        Trace.Add($"{_time.GetUtcNow().ToString("mm:ss.fff", CultureInfo.InvariantCulture)} {line}");
     }
 
     public async ValueTask DisposeAsync()
     {
         _replicas.ForEach(r => r.Trouble = 0);
-        (_diskTrouble, _interleave) = (0, false);
+        (_diskTrouble, _interleave, _ends) = (0, false, true);
         if (_store is not null)
             await AbandonAsync();
         _app.Dispose();
