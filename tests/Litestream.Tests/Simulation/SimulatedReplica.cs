@@ -32,6 +32,9 @@ internal sealed class SimulatedReplica
             SyncInterval = syncInterval,
         };
 
+    /// <summary>Of each transaction here: the first and last state of the application that it may hold.</summary>
+    internal Dictionary<ulong, (int From, int To)> States { get; } = [];
+
     /// <summary>Chance that a call fails.</summary>
     internal double Trouble { get; set; }
 
@@ -55,6 +58,7 @@ internal sealed class SimulatedReplica
         foreach (var key in _bucket.Keys)
             _bucket.Remove(key);
         _contents.Clear();
+        States.Clear();
     }
 
     internal void Remove(string key) => _bucket.Remove(key);

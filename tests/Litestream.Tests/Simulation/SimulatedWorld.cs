@@ -37,7 +37,7 @@ internal sealed class SimulatedWorld : IAsyncDisposable
     private readonly List<SimulatedReplica> _replicas = [];
     private readonly DatabaseOptions _options;
 
-    /// <summary>Of each transaction in a local file: the first and last state of the application that it may hold.</summary>
+    /// <summary>Of each transaction that was in a local file last: the first and last state of the application that it may hold.</summary>
     private readonly Dictionary<ulong, (int From, int To)> _states = [];
     private SimulatedDisk _disk;
     private LitestreamStore? _store;
@@ -224,7 +224,7 @@ internal sealed class SimulatedWorld : IAsyncDisposable
         if (!complete)
             return;
         foreach (var replica in _replicas)
-            await JudgeAsync(replica, RestoreTarget.Latest, (_app.Now, _app.Now), "after a complete stop");
+            await JudgeAsync(replica, RestoreTarget.Latest, (_before, _app.Now), "after a complete stop");
     }
 
     private async Task AbandonAsync()
@@ -299,12 +299,20 @@ internal sealed class SimulatedWorld : IAsyncDisposable
         _lastState = from;
     }
 
+    private void NoteUpload(SimulatedReplica replica, string key)
+    {
+        if (LtxFileInfo.TryParseFileName(Path.GetFileName(key), out _, out var txid))
+            replica.States[txid.Value] = _states[txid.Value];
+    }
+
     private StoreFault? OnStoreCall(SimulatedReplica replica, StoreCall call)
     {
         _time.Advance(TimeSpan.FromMilliseconds(_random.Next(20) == 0 ? _random.Next(4000) : _random.Next(30)));
         MeanwhileTheAppActs();
         var fails = _random.NextDouble() < replica.Trouble;
         var afterEffect = fails && _random.Next(3) == 0;
+        if (call.Operation == "PUT" && (!fails || afterEffect))
+            NoteUpload(replica, call.Key);
         Say($"{replica.Name}: {call.Operation} {call.Key}{(fails ? afterEffect ? " answer lost" : " failed" : "")}");
         return fails ? StoreFault.Unavailable(afterEffect) : null;
     }
@@ -323,7 +331,7 @@ internal sealed class SimulatedWorld : IAsyncDisposable
         {
             var txid = status.Replicas.Single(r => r.Name == replica.Name).Txid;
             if (!txid.IsNone)
-                await JudgeAsync(replica, new RestoreTarget(txid), _states[txid.Value], $"confirmed {txid.Value}");
+                await JudgeAsync(replica, new RestoreTarget(txid), replica.States[txid.Value], $"confirmed {txid.Value}");
         }
     }
 
@@ -355,7 +363,7 @@ internal sealed class SimulatedWorld : IAsyncDisposable
             await JudgeAsync(replica, RestoreTarget.Latest, (_app.Now, _app.Now), "latest", IntegrityCheckMode.Full);
             var points = await replica.PointsAsync();
             foreach (var point in points.OrderBy(_ => _random.Next()).Take(3))
-                await JudgeAsync(replica, new RestoreTarget(point.Txid), _states[point.Txid.Value], $"point {point.Txid.Value}");
+                await JudgeAsync(replica, new RestoreTarget(point.Txid), replica.States[point.Txid.Value], $"point {point.Txid.Value}");
         }
         await StopAsync();
     }
