@@ -1,0 +1,318 @@
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+using System.Security.Cryptography;
+using Datasette.Text;
+using Microsoft.Data.Sqlite;
+
+namespace Datasette.Databases;
+
+/// <summary>One attached database: many readers with a time limit, one writer in turn.</summary>
+/// <remarks>All members are safe on any thread. The file itself is only ever touched by SQLite, save to hash an immutable one.</remarks>
+public sealed class Database : IAsyncDisposable
+{
+    private static readonly TimeSpan SchemaLook = TimeSpan.FromSeconds(1);
+
+    private readonly DatabaseOptions _options;
+    private readonly DatabaseKind _kind;
+    private readonly ConnectionFactory _factory;
+    private readonly ReadPool _readers;
+    private readonly WriteQueue _writes;
+    private readonly SqliteConnection? _keepAlive;
+    private readonly Lazy<string> _hash;
+    private readonly SemaphoreSlim _schemaGate = new(1, 1);
+    private volatile DatabaseSchema? _schema;
+    private long _schemaLookedAt;
+    private int? _autoCheckpoint;
+
+    private Database(string name, DatabaseKind kind, string location, string? givenPath, DatabaseOptions options)
+    {
+        Name = name;
+        _kind = kind;
+        _options = kind == DatabaseKind.File ? options : options with { IsMutable = true };
+        Path = kind == DatabaseKind.File ? location : null;
+        GivenPath = givenPath;
+        _factory = new ConnectionFactory(name, kind, location, _options);
+        _readers = new ReadPool(_factory, _options.ReaderThreads, _options.Time);
+        _writes = new WriteQueue(OpenWriter, OnCommitted);
+        _hash = new Lazy<string>(HashFile);
+        // Shared memory lives as long as one connection does.
+        _keepAlive = kind == DatabaseKind.SharedMemory ? _factory.OpenWriter(create: true) : null;
+    }
+
+    /// <summary>Raised on the writer, after every COMMIT made here that changed something. Handlers must be quick and must not throw.</summary>
+    public event Action<Database>? Committed;
+
+    /// <summary>Name inside this instance.</summary>
+    public string Name { get; }
+
+    /// <summary>Absolute path of the file; null for memory.</summary>
+    public string? Path { get; }
+
+    /// <summary>The path as it was given on the command line; null for memory.</summary>
+    public string? GivenPath { get; }
+
+    /// <summary>False when the file is served as immutable.</summary>
+    public bool IsMutable => _options.IsMutable;
+
+    /// <summary>True when there is no file.</summary>
+    public bool IsMemory => _kind != DatabaseKind.File;
+
+    /// <summary>SHA-256 of an immutable file in lower-case hex, computed at first use; null for others.</summary>
+    public string? Hash => IsMutable ? null : _hash.Value;
+
+    /// <summary>Six hex digits of colour: from the hash of an immutable file, else from the name.</summary>
+    public string Color => Hash is { } hash ? hash[..6] : TildeEncoding.Md5Prefix(Name);
+
+    /// <summary>The name as a URL segment.</summary>
+    public string Route => TildeEncoding.Encode(Name);
+
+    /// <summary>Size of the file in bytes, without WAL; 0 for memory.</summary>
+    public long SizeBytes => Path is null ? 0 : new FileInfo(Path) is { Exists: true } file ? file.Length : 0;
+
+    /// <summary>Limit of a query that names none.</summary>
+    public TimeSpan TimeLimit => _options.TimeLimit;
+
+    /// <summary>A database in a file. Nothing is opened yet.</summary>
+    /// <param name="name">Name inside the instance.</param>
+    /// <param name="path">Path of an existing file, relative to the working folder or absolute.</param>
+    /// <param name="options">How to open it.</param>
+    public static Database File(string name, string path, DatabaseOptions options) =>
+        new(name, DatabaseKind.File, System.IO.Path.GetFullPath(path), path, options);
+
+    /// <summary>Memory that every connection has for itself: always empty, a place to run SQL.</summary>
+    public static Database PrivateMemory(string name, DatabaseOptions options) => new(name, DatabaseKind.PrivateMemory, "", null, options);
+
+    /// <summary>Memory that readers and the writer share, for as long as this object lives.</summary>
+    public static Database SharedMemory(string name, DatabaseOptions options) =>
+        new(name, DatabaseKind.SharedMemory, name + "-" + Guid.NewGuid().ToString("N"), null, options);
+
+    /// <summary>Runs one statement on a reader.</summary>
+    /// <param name="sql">One statement.</param>
+    /// <param name="parameters">Values by name without prefix; null when there are none.</param>
+    /// <param name="maxRows">Stop after this many rows and say so in <see cref="QueryResults.Truncated"/>; null reads all.</param>
+    /// <param name="timeLimit">Limit; null takes <see cref="TimeLimit"/>.</param>
+    /// <param name="ct">Stops it, also in the middle.</param>
+    /// <exception cref="SqliteException">SQLite refused; the message is SQLite's.</exception>
+    /// <exception cref="QueryInterruptedException">The limit passed.</exception>
+    public Task<QueryResults> ExecuteAsync(
+        string sql,
+        IReadOnlyDictionary<string, object?>? parameters = null,
+        int? maxRows = null,
+        TimeSpan? timeLimit = null,
+        CancellationToken ct = default
+    )
+    {
+        return _readers.RunAsync(c => ReadAll(c, sql, parameters, maxRows), sql, timeLimit ?? _options.TimeLimit, ct);
+    }
+
+    /// <summary>Runs work on a reader.</summary>
+    /// <param name="read">The work; called once, on a pool thread; must not keep the connection.</param>
+    /// <param name="timeLimit">Limit for the whole work; null takes <see cref="TimeLimit"/>.</param>
+    /// <param name="ct">Stops it, also in the middle of a statement.</param>
+    public Task<T> ReadAsync<T>(Func<SqliteConnection, T> read, TimeSpan? timeLimit = null, CancellationToken ct = default) =>
+        _readers.RunAsync(read, "", timeLimit ?? _options.TimeLimit, ct);
+
+    /// <summary>Rows one after the other in constant memory, on a connection of its own. The first item is the column names.</summary>
+    /// <param name="sql">One SELECT.</param>
+    /// <param name="parameters">Values by name without prefix.</param>
+    /// <param name="timeLimit">Limit for each batch of rows; null takes <see cref="TimeLimit"/>.</param>
+    /// <param name="ct">Stops it.</param>
+    /// <remarks>A read transaction stays open until the enumerator is disposed, so the WAL cannot be reset meanwhile.</remarks>
+    public async IAsyncEnumerable<object?[]> StreamAsync(
+        string sql,
+        IReadOnlyDictionary<string, object?>? parameters = null,
+        TimeSpan? timeLimit = null,
+        [EnumeratorCancellation] CancellationToken ct = default
+    )
+    {
+        const int BatchRows = 256;
+        var limit = timeLimit ?? _options.TimeLimit;
+        using var reader = await Task.Run(_readers.OpenOwn, ct);
+        using var statement = reader.Run(c => SqlStatement.Prepare(c, sql), sql, limit, ct);
+        statement.BindAll(parameters);
+        yield return statement.ColumnNames();
+        while (true)
+        {
+            var batch = await Task.Run(() => reader.Run(_ => NextRows(statement, BatchRows), sql, limit, ct), ct);
+            foreach (var row in batch)
+            {
+                yield return row;
+            }
+
+            if (batch.Count < BatchRows)
+            {
+                yield break;
+            }
+        }
+    }
+
+    /// <summary>Writes in one transaction, in turn with all other writes of this process.</summary>
+    /// <param name="write">The work; runs between BEGIN IMMEDIATE and COMMIT, any exception rolls back.</param>
+    /// <param name="ct">Honoured until the work starts.</param>
+    /// <exception cref="DatasetteException">403: the database is immutable.</exception>
+    public Task<T> WriteAsync<T>(Func<SqliteConnection, T> write, CancellationToken ct = default) => WriteAsync(write, true, ct);
+
+    /// <summary>Writes as <see cref="WriteAsync{T}(Func{SqliteConnection, T}, CancellationToken)"/>, on wish without a transaction (VACUUM, PRAGMA journal_mode).</summary>
+    public Task<T> WriteAsync<T>(Func<SqliteConnection, T> write, bool inTransaction, CancellationToken ct)
+    {
+        if (!IsMutable)
+        {
+            throw new DatasetteException(403, "Database is immutable");
+        }
+
+        return _writes.RunAsync(write, inTransaction, ct);
+    }
+
+    /// <summary>What is in the database, at most one second old as for other processes' changes, at once for our own.</summary>
+    public async Task<DatabaseSchema> SchemaAsync(CancellationToken ct = default)
+    {
+        if (FreshSchema() is { } fresh)
+        {
+            return fresh;
+        }
+
+        await _schemaGate.WaitAsync(ct);
+        try
+        {
+            if (FreshSchema() is { } other)
+            {
+                return other;
+            }
+
+            var lookedAt = _options.Time.GetTimestamp();
+            var schema = await _readers.RunAsync(ReadSchema, "", SchemaReader.TimeLimit, ct);
+            _schema = schema;
+            Volatile.Write(ref _schemaLookedAt, lookedAt);
+            return schema;
+        }
+        finally
+        {
+            _schemaGate.Release();
+        }
+    }
+
+    /// <summary>Rows of a table or a SELECT, counted no further than a limit.</summary>
+    /// <param name="fromAndWhere">What stands behind <c>select * </c>: <c>from t where ...</c>.</param>
+    /// <param name="parameters">Values by name without prefix.</param>
+    /// <param name="limit">Highest number to count to; null counts all.</param>
+    /// <param name="timeLimit">Longest time.</param>
+    /// <param name="ct">Stops it.</param>
+    /// <returns>The count, at most <paramref name="limit"/>; null when the time ran out.</returns>
+    public async Task<long?> CountAsync(
+        string fromAndWhere,
+        IReadOnlyDictionary<string, object?>? parameters,
+        long? limit,
+        TimeSpan timeLimit,
+        CancellationToken ct = default
+    )
+    {
+        var sql = limit is null ? $"select count(*) {fromAndWhere}" : $"select count(*) from (select 1 {fromAndWhere} limit {limit})";
+        try
+        {
+            return (long)(await ExecuteAsync(sql, parameters, 1, timeLimit, ct)).Scalar!;
+        }
+        catch (QueryInterruptedException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Sets when this process's own writing connection moves the WAL into the file.</summary>
+    /// <param name="pages">
+    /// WAL pages before SQLite checkpoints by itself; 0 = never, as a replication engine needs it, and then the WAL file also survives the
+    /// last close; null = SQLite's default.
+    /// </param>
+    /// <remarks>Takes effect in turn with writes; opens no connection.</remarks>
+    public void SetAutoCheckpoint(int? pages)
+    {
+        _autoCheckpoint = pages;
+        _writes.Configure(ApplyCheckpointing);
+    }
+
+    /// <summary>Statements that every reader runs when it opens, such as ATTACH; replaces earlier ones.</summary>
+    internal void SetReaderSetup(IReadOnlyList<string> statements)
+    {
+        _factory.ReaderSetup = statements;
+        _readers.Clear();
+    }
+
+    /// <summary>Makes the file as a valid, empty database in WAL mode.</summary>
+    internal void Create()
+    {
+        using var connection = _factory.OpenWriter(create: true);
+        SqlStatement.Query(connection, "PRAGMA journal_mode=WAL");
+        // Without a page of its own the file would stay empty, and an empty file keeps no journal mode.
+        SqlStatement.Execute(connection, "PRAGMA user_version=0");
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await _writes.DisposeAsync();
+        await _readers.DisposeAsync();
+        _keepAlive?.Dispose();
+    }
+
+    private static QueryResults ReadAll(SqliteConnection connection, string sql, IReadOnlyDictionary<string, object?>? parameters, int? maxRows)
+    {
+        var start = Stopwatch.GetTimestamp();
+        using var statement = SqlStatement.Prepare(connection, sql);
+        statement.BindAll(parameters);
+        var rows = NextRows(statement, maxRows ?? int.MaxValue);
+        var isTruncated = rows.Count == maxRows && statement.Step();
+        return new QueryResults(statement.ColumnNames(), rows, isTruncated, Stopwatch.GetElapsedTime(start));
+    }
+
+    private static List<object?[]> NextRows(SqlStatement statement, int count)
+    {
+        var rows = new List<object?[]>();
+        while (rows.Count < count && statement.Step())
+        {
+            rows.Add(statement.ReadRow());
+        }
+
+        return rows;
+    }
+
+    private DatabaseSchema? FreshSchema()
+    {
+        var lookedAt = Volatile.Read(ref _schemaLookedAt);
+        return _schema is { } schema && lookedAt != 0 && _options.Time.GetElapsedTime(lookedAt) < SchemaLook ? schema : null;
+    }
+
+    private DatabaseSchema ReadSchema(SqliteConnection connection)
+    {
+        var known = _schema;
+        var version = (long)SqlStatement.Scalar(connection, "PRAGMA schema_version")!;
+        return known?.Version == version ? known : SchemaReader.Read(connection, version, table => _options.IsConfiguredHidden?.Invoke(Name, table) ?? false);
+    }
+
+    private SqliteConnection OpenWriter()
+    {
+        var connection = _factory.OpenWriter(create: _kind != DatabaseKind.File);
+        ApplyCheckpointing(connection);
+        return connection;
+    }
+
+    private void ApplyCheckpointing(SqliteConnection connection)
+    {
+        if (_kind == DatabaseKind.File)
+        {
+            NativeSqlite.SetAutoCheckpoint(connection, _autoCheckpoint ?? NativeSqlite.DefaultAutoCheckpointPages);
+            NativeSqlite.SetPersistentWal(connection, _autoCheckpoint == 0);
+        }
+    }
+
+    private void OnCommitted()
+    {
+        Volatile.Write(ref _schemaLookedAt, 0);
+        Committed?.Invoke(this);
+    }
+
+    private string HashFile()
+    {
+        // An immutable database takes no locks, so a second descriptor of it can drop none (rule 1 speaks of live ones).
+        using var file = new FileStream(Path!, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, 1 << 20);
+        return Convert.ToHexStringLower(SHA256.HashData(file));
+    }
+}

@@ -1,0 +1,144 @@
+using System.Collections.Concurrent;
+using Microsoft.Data.Sqlite;
+using SQLitePCL;
+
+namespace Datasette.Databases;
+
+/// <summary>A few reading connections of one database, opened when needed, lent to one user at a time.</summary>
+internal sealed class ReadPool(ConnectionFactory factory, int size, TimeProvider time) : IAsyncDisposable
+{
+    private readonly SemaphoreSlim _free = new(Math.Max(1, size), Math.Max(1, size));
+    private readonly ConcurrentStack<ReadConnection> _idle = new();
+    private volatile bool _isDisposed;
+
+    /// <summary>Runs work on a reader, off the caller's thread.</summary>
+    /// <param name="work">The work; it must not keep the connection.</param>
+    /// <param name="sql">Named in the failure when the limit passes.</param>
+    /// <param name="limit">Longest time inside SQLite.</param>
+    /// <param name="ct">Stops waiting, and stops SQLite in the middle of a statement.</param>
+    /// <exception cref="QueryInterruptedException">The limit passed.</exception>
+    public async Task<T> RunAsync<T>(Func<SqliteConnection, T> work, string sql, TimeSpan limit, CancellationToken ct)
+    {
+        await _free.WaitAsync(ct);
+        try
+        {
+            return await Task.Run(
+                () =>
+                {
+                    var reader = Take();
+                    try
+                    {
+                        return reader.Run(work, sql, limit, ct);
+                    }
+                    finally
+                    {
+                        Return(reader);
+                    }
+                },
+                ct
+            );
+        }
+        finally
+        {
+            _free.Release();
+        }
+    }
+
+    /// <summary>Opens a reader outside the pool, for work that may take as long as its receiver likes. The caller disposes it.</summary>
+    public ReadConnection OpenOwn() => new(factory.OpenReader(), time);
+
+    /// <summary>Closes idle connections, so that what was set up on them takes effect anew.</summary>
+    public void Clear()
+    {
+        while (_idle.TryPop(out var reader))
+        {
+            reader.Dispose();
+        }
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        _isDisposed = true;
+        Clear();
+        return ValueTask.CompletedTask;
+    }
+
+    private ReadConnection Take()
+    {
+        ObjectDisposedException.ThrowIf(_isDisposed, typeof(Database));
+        return _idle.TryPop(out var reader) ? reader : OpenOwn();
+    }
+
+    private void Return(ReadConnection reader)
+    {
+        // A transaction left open would hold an old snapshot, and so the WAL, for ever.
+        if (raw.sqlite3_get_autocommit(reader.Connection.Handle!) == 0)
+        {
+            reader.Dispose();
+            return;
+        }
+
+        _idle.Push(reader);
+        if (_isDisposed)
+        {
+            Clear();
+        }
+    }
+}
+
+/// <summary>A reading connection and the watch over its time.</summary>
+internal sealed class ReadConnection : IDisposable
+{
+    // Instructions of SQLite's machine between two looks at the clock: below a millisecond of work, above the noise of the call.
+    private const int InstructionsPerLook = 1000;
+
+    private readonly TimeProvider _time;
+    private readonly delegate_progress _look;
+    private long _deadline = long.MaxValue;
+    private CancellationToken _ct;
+    private bool _isPastDeadline;
+
+    public ReadConnection(SqliteConnection connection, TimeProvider time)
+    {
+        Connection = connection;
+        _time = time;
+        _look = Look;
+        raw.sqlite3_progress_handler(connection.Handle!, InstructionsPerLook, _look, null);
+    }
+
+    public SqliteConnection Connection { get; }
+
+    public T Run<T>(Func<SqliteConnection, T> work, string sql, TimeSpan limit, CancellationToken ct)
+    {
+        ct.ThrowIfCancellationRequested();
+        _ct = ct;
+        _isPastDeadline = false;
+        _deadline = limit == Timeout.InfiniteTimeSpan ? long.MaxValue : _time.GetTimestamp() + (long)(limit.TotalSeconds * _time.TimestampFrequency);
+        try
+        {
+            return work(Connection);
+        }
+        catch (SqliteException e) when (e.SqliteErrorCode == raw.SQLITE_INTERRUPT)
+        {
+            ct.ThrowIfCancellationRequested();
+            throw _isPastDeadline ? new QueryInterruptedException(sql, limit) : e;
+        }
+        finally
+        {
+            _deadline = long.MaxValue;
+            _ct = default;
+        }
+    }
+
+    public void Dispose() => Connection.Dispose();
+
+    private int Look(object? state)
+    {
+        if (_time.GetTimestamp() >= _deadline)
+        {
+            _isPastDeadline = true;
+        }
+
+        return _isPastDeadline || _ct.IsCancellationRequested ? 1 : 0;
+    }
+}

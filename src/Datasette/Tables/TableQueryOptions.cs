@@ -1,0 +1,22 @@
+using System.Text.Json.Nodes;
+
+namespace Datasette.Tables;
+
+/// <summary>What surrounds a table page: limits of the instance, rights of the actor, configuration of the table. Immutable.</summary>
+public sealed record TableQueryOptions
+{
+    /// <summary>Rows of a page when nobody says otherwise. Default 100.</summary>
+    public int DefaultPageSize { get; init; } = 100;
+
+    /// <summary>Most rows of a page. Default 1000.</summary>
+    public int MaxReturnedRows { get; init; } = 1000;
+
+    /// <summary>Whether the actor may run SQL, so that <c>_where</c> works. Default true.</summary>
+    public bool AllowWhere { get; init; } = true;
+
+    /// <summary>The block of the table in the configuration; an empty one by default.</summary>
+    public JsonObject TableConfig { get; init; } = [];
+
+    /// <summary>No page size and no further page: what a stream of all rows needs. Default false.</summary>
+    public bool IsUnlimited { get; init; }
+}
