@@ -1,0 +1,196 @@
+using System.Security.Cryptography;
+using System.Text.Json.Nodes;
+using Datasette.Configuration;
+using Datasette.Databases;
+using Datasette.Pages;
+using Datasette.Permissions;
+using Datasette.Plugins;
+using Datasette.Responses;
+using Datasette.Text;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+
+namespace Datasette;
+
+/// <summary>The running instance: databases, rights, plugins, signing. One per host; members are safe on any thread.</summary>
+internal sealed class DatasetteApp : IDatasette, IAsyncDisposable
+{
+    /// <summary>The release of Datasette whose interface this host speaks.</summary>
+    public const string CompatibleVersion = "1.0a37";
+
+    private readonly ValueSigner signer;
+    private readonly LayoutBuilder layouts;
+    private readonly Dictionary<string, PermissionAction> actions = new(StringComparer.Ordinal);
+    private string? rootToken;
+
+    public DatasetteApp(
+        DatasetteAppOptions options,
+        DatabaseCollection databases,
+        InternalDatabase catalog,
+        PluginHooks hooks,
+        ILoggerFactory loggers,
+        TimeProvider time
+    )
+    {
+        Catalog = catalog;
+        Rights = new PermissionChecker(this, hooks, actions, catalog);
+        Options = options;
+        Databases = databases;
+        Hooks = hooks;
+        Loggers = loggers;
+        Time = time;
+        signer = new ValueSigner(options.Secret ?? RandomNumberGenerator.GetHexString(64, lowercase: true));
+        layouts = new LayoutBuilder(this);
+        rootToken = RandomNumberGenerator.GetHexString(64, lowercase: true);
+        foreach (var action in hooks.Plugins.SelectMany(plugin => plugin.RegisterActions(this)))
+        {
+            if (!actions.TryAdd(action.Name, action))
+            {
+                throw new StartupException($"The action '{action.Name}' is registered by two plugins.");
+            }
+        }
+    }
+
+    public DatasetteAppOptions Options { get; }
+
+    public PluginHooks Hooks { get; }
+
+    public DatabaseCollection Databases { get; }
+
+    public DatasetteConfig Config => Options.Config;
+
+    public DatasetteSettings Settings => Options.Settings;
+
+    public ILoggerFactory Loggers { get; }
+
+    public TimeProvider Time { get; }
+
+    public IReadOnlyList<DatasettePlugin> Plugins => Hooks.Plugins;
+
+    public IReadOnlyDictionary<string, PermissionAction> Actions => actions;
+
+    /// <summary>Whether the actor root has all rights: only while started with --root.</summary>
+    public bool RootEnabled { get; set; }
+
+    /// <summary>Set by the hosting, asked for by <see cref="RequestStop"/>.</summary>
+    public Action? Stop { get; set; }
+
+    public string UrlPath(string path) => Settings.BaseUrl.Length > 1 ? Settings.BaseUrl[..^1] + path : path;
+
+    /// <summary>The address of a table, view, query or database.</summary>
+    public string UrlOf(Database database, string? table = null) =>
+        UrlPath("/" + database.Route + (table is null ? "" : "/" + TildeEncoding.Encode(table)));
+
+    public Actor? ActorOf(HttpContext context) => RequestState.Of(context).Actor;
+
+    public async ValueTask<bool> AllowedAsync(string action, Resource? resource, Actor? actor, CancellationToken cancellationToken) =>
+        actions.ContainsKey(action) && await Rights.AllowedAsync(action, resource, actor, cancellationToken);
+
+    public async ValueTask EnsureAllowedAsync(string action, Resource? resource, Actor? actor, CancellationToken cancellationToken)
+    {
+        if (!await AllowedAsync(action, resource, actor, cancellationToken))
+        {
+            throw new DatasetteException(StatusCodes.Status403Forbidden, action);
+        }
+    }
+
+    /// <summary>Answers questions about rights from everyone's rules.</summary>
+    public PermissionChecker Rights { get; }
+
+    /// <summary>The host's own database.</summary>
+    public InternalDatabase Catalog { get; }
+
+    public JsonNode? PluginConfig(string plugin, string? database = null, bool fallback = true) => Config.PluginConfig(plugin, database, null, fallback);
+
+    public string Sign(string json, string @namespace) => signer.Sign(json, @namespace);
+
+    public bool TryUnsign(string text, string @namespace, out string json)
+    {
+        var valid = signer.TryUnsign(text, @namespace, out var found);
+        json = found ?? "";
+        return valid;
+    }
+
+    public void AddMessage(HttpContext context, string text, MessageKind kind = MessageKind.Info) =>
+        RequestState.Of(context).NewMessages.Add(new(text, kind));
+
+    public ValueTask<LayoutModel> LayoutAsync(HttpContext context, string title, string bodyClass, IReadOnlyList<MenuLink>? crumbs = null) =>
+        layouts.MakeAsync(context, title, bodyClass, crumbs);
+
+    public async ValueTask AddDatabaseAsync(Database database, CancellationToken cancellationToken)
+    {
+        Databases.Add(database.Name, _ => database);
+        await Hooks.DatabaseOpenedAsync(this, database, cancellationToken);
+    }
+
+    public async ValueTask<bool> RemoveDatabaseAsync(string name, CancellationToken cancellationToken)
+    {
+        if (Databases[name] is not { } database)
+        {
+            return false;
+        }
+        await Hooks.DatabaseClosedAsync(this, database, cancellationToken);
+        return await Databases.RemoveAsync(name);
+    }
+
+    public void RequestStop() => Stop?.Invoke();
+
+    /// <summary>The token of the one-time login link.</summary>
+    public string? RootToken => rootToken;
+
+    /// <summary>Uses the login token up: true for the first caller who knows it. Compares in constant time.</summary>
+    public LoginResult UseRootToken(string given)
+    {
+        var expected = rootToken;
+        if (expected is null)
+        {
+            return LoginResult.Used;
+        }
+        var same = CryptographicOperations.FixedTimeEquals(System.Text.Encoding.UTF8.GetBytes(given), System.Text.Encoding.UTF8.GetBytes(expected));
+        if (!same)
+        {
+            return LoginResult.Wrong;
+        }
+        return Interlocked.CompareExchange(ref rootToken, null, expected) == expected ? LoginResult.Ok : LoginResult.Used;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Databases.DisposeAsync();
+        await Catalog.DisposeAsync();
+    }
+}
+
+/// <summary>What became of a login token.</summary>
+internal enum LoginResult
+{
+    Ok,
+    Wrong,
+    Used,
+}
+
+/// <summary>What an instance is made from.</summary>
+internal sealed record DatasetteAppOptions
+{
+    public required DatasetteConfig Config { get; init; }
+
+    public required DatasetteSettings Settings { get; init; }
+
+    /// <summary>Signing secret; null takes a new one, which dies with the process.</summary>
+    public string? Secret { get; init; }
+
+    public bool Cors { get; init; }
+
+    public bool DefaultDeny { get; init; }
+
+    /// <summary>No cache headers, because everything may change at any time (--reload).</summary>
+    public bool NoCache { get; init; }
+
+    public string? VersionNote { get; init; }
+
+    /// <summary>Folders served as they are, by the first segments of the path.</summary>
+    public IReadOnlyList<KeyValuePair<string, string>> StaticMounts { get; init; } = [];
+
+    /// <summary>Row counts of immutable databases, by database and table, from the inspect file.</summary>
+    public JsonObject? InspectData { get; init; }
+}

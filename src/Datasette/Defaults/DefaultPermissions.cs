@@ -1,0 +1,48 @@
+using Datasette.Permissions;
+using Datasette.Plugins;
+
+namespace Datasette.Defaults;
+
+/// <summary>The rules of the host itself: root, the configuration, what is open unless closed, and the limits of tokens.</summary>
+internal sealed class DefaultPermissions : DatasettePlugin
+{
+    public override string Name => "datasette.default_permissions";
+
+    public override IReadOnlyList<string> Hooks => ["permission_resources_sql"];
+
+    public override ValueTask<IReadOnlyList<PermissionSql>> PermissionResourcesSqlAsync(
+        IDatasette datasette,
+        Actor? actor,
+        string action,
+        CancellationToken cancellationToken
+    )
+    {
+        var app = (DatasetteApp)datasette;
+        var rules = new List<PermissionSql>();
+        if (!app.Actions.TryGetValue(action, out var known))
+        {
+            return ValueTask.FromResult<IReadOnlyList<PermissionSql>>(rules);
+        }
+        if (app.RootEnabled && actor?.Id == "root")
+        {
+            rules.Add(PermissionSql.Everywhere(Name, true, "root user"));
+        }
+        if (ConfigPermissions.Rules(app.Config.Root, actor, known) is { } configured)
+        {
+            rules.Add(configured);
+        }
+        if (action == "execute-sql" && !app.Settings.DefaultAllowSql)
+        {
+            rules.Add(PermissionSql.Everywhere(Name, false, "default_allow_sql is false"));
+        }
+        else if (known.DefaultAllow && !app.Options.DefaultDeny)
+        {
+            rules.Add(PermissionSql.Everywhere(Name, true, $"default allow for {action}"));
+        }
+        if (ActorRestrictions.Of(actor, known)?.ToSql() is { } restricted)
+        {
+            rules.Add(restricted);
+        }
+        return ValueTask.FromResult<IReadOnlyList<PermissionSql>>(rules);
+    }
+}

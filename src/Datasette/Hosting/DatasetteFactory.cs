@@ -1,0 +1,170 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Datasette.Configuration;
+using Datasette.Databases;
+using Datasette.Defaults;
+using Datasette.Plugins;
+using Microsoft.Extensions.Logging;
+
+namespace Datasette.Hosting;
+
+/// <summary>From options to a running instance: settings and metadata, databases, check, start-up hooks. Listens on nothing.</summary>
+internal static partial class DatasetteFactory
+{
+    public static async Task<DatasetteApp> StartAsync(
+        ServeOptions options,
+        IReadOnlyList<DatasettePlugin> available,
+        ILoggerFactory loggers,
+        TimeProvider time,
+        CancellationToken ct
+    )
+    {
+        options = ConfigDirectory.Expand(options);
+        var config = DatasetteConfig.Load(options.MetadataFile, options.ConfigFile, options.Settings);
+        var log = loggers.CreateLogger("Datasette");
+        foreach (var warning in config.Warnings)
+        {
+            LogWarning(log, warning);
+        }
+        var settings = DatasetteSettings.Parse(config.Root["settings"] as JsonObject);
+        var hooks = new PluginHooks([.. PluginLoader.Select(available, options.LoadPlugins), .. BuiltIn()]);
+        var databases = new DatabaseCollection();
+        InternalDatabase? catalog = null;
+        DatasetteApp? app = null;
+        try
+        {
+            catalog = await InternalDatabase.OpenAsync(options.InternalPath, ct: ct);
+            app = new DatasetteApp(AppOptions(options, config, settings), databases, catalog, hooks, loggers, time);
+            Attach(app, options, log);
+            await databases.CheckAsync(ct);
+            await catalog.RefreshAsync(databases, ct);
+            await StoreQueriesAsync(catalog, ConfiguredQueries(config).ToList(), ct);
+            await Views.TableCounts.WarmAsync(app, ct);
+            await hooks.StartupAsync(app, ct);
+            return app;
+        }
+        catch
+        {
+            if (app is not null)
+            {
+                await StopAsync(app, log, ct);
+            }
+            else if (catalog is not null)
+            {
+                await catalog.DisposeAsync();
+            }
+            throw;
+        }
+    }
+
+    /// <summary>The way down: plugins first, in reverse order, then the databases they may still need.</summary>
+    public static async Task StopAsync(DatasetteApp app, ILogger log, CancellationToken ct)
+    {
+        try
+        {
+            await app.Hooks.ShutdownAsync(app, ct);
+        }
+        catch (Exception e)
+        {
+            LogShutdown(log, e);
+        }
+        await app.DisposeAsync();
+    }
+
+    public static IReadOnlyList<DatasettePlugin> BuiltIn() => [new ActorCookie(), new SignedTokens(), new DefaultActions(), new DefaultPermissions()];
+
+    private static DatasetteAppOptions AppOptions(ServeOptions options, DatasetteConfig config, DatasetteSettings settings) =>
+        new()
+        {
+            Config = config,
+            Settings = settings,
+            Secret = options.Secret,
+            Cors = options.Cors,
+            DefaultDeny = options.DefaultDeny,
+            NoCache = options.Reload,
+            VersionNote = options.VersionNote,
+            StaticMounts = options.StaticMounts,
+            InspectData = options.InspectFile is { } file ? ReadInspect(file) : null,
+        };
+
+    private static void Attach(DatasetteApp app, ServeOptions options, ILogger log)
+    {
+        var open = new DatabaseOptions
+        {
+            ReaderThreads = app.Settings.NumSqlThreads,
+            NoLock = options.NoLock,
+            CacheSizeKb = app.Settings.CacheSizeKb,
+            TimeLimit = TimeSpan.FromMilliseconds(app.Settings.SqlTimeLimitMs),
+            Extensions = options.Extensions,
+            PrepareConnection = (connection, database) => app.Hooks.PrepareConnection(connection, database, app),
+            IsConfiguredHidden = app.Config.IsHidden,
+            Time = app.Time,
+        };
+        var files = options.Files.Count + options.Immutables.Count;
+        var memory = options.Memory || options.CrossDb || files == 0 ? app.Databases.AddMemory(open) : null;
+        foreach (var file in options.Files)
+        {
+            app.Databases.AddFile(file, open, options.Create);
+        }
+        foreach (var file in options.Immutables)
+        {
+            app.Databases.AddFile(file, open with { IsMutable = false });
+        }
+        if (options.CrossDb && memory is not null && app.Databases.AttachAll(memory) is { Count: > 0 } left)
+        {
+            LogWarning(log, $"Only ten databases can be attached to _memory; these are left out: {string.Join(", ", left)}.");
+        }
+    }
+
+    private static IEnumerable<(string Database, string Name, string Sql)> ConfiguredQueries(DatasetteConfig config)
+    {
+        foreach (var (database, block) in config.Root["databases"] as JsonObject ?? [])
+        {
+            foreach (var (name, query) in (block as JsonObject)?["queries"] as JsonObject ?? [])
+            {
+                if ((query is JsonObject options ? options["sql"] : query) is JsonValue sql)
+                {
+                    yield return (database, name, sql.ToString());
+                }
+            }
+        }
+    }
+
+    /// <summary>The queries of the configuration replace those of the last start; the ones of users stay.</summary>
+    private static Task StoreQueriesAsync(InternalDatabase catalog, List<(string Database, string Name, string Sql)> queries, CancellationToken ct) =>
+        catalog.Database.WriteAsync(
+            connection =>
+            {
+                SqlStatement.Execute(connection, "delete from queries where source = 'config'");
+                foreach (var (database, name, sql) in queries)
+                {
+                    SqlStatement.Execute(
+                        connection,
+                        "insert or replace into queries (database_name, name, sql, is_trusted, source) values (:database, :name, :sql, 1, 'config')",
+                        new Dictionary<string, object?> { ["database"] = database, ["name"] = name, ["sql"] = sql }
+                    );
+                }
+                return queries.Count;
+            },
+            ct
+        );
+
+    private static JsonObject ReadInspect(string path)
+    {
+        try
+        {
+            return JsonNode.Parse(File.ReadAllText(path)) as JsonObject
+                ?? throw new StartupException($"{path} is no inspect file: it must hold a JSON object. Make it with: datasette inspect FILES --inspect-file {path}");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException)
+        {
+            throw new StartupException($"The inspect file {path} cannot be read: {e.Message}", innerException: e);
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Text}")]
+    private static partial void LogWarning(ILogger logger, string text);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "A plugin failed to shut down")]
+    private static partial void LogShutdown(ILogger logger, Exception failure);
+}

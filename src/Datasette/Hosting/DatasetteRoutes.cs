@@ -1,0 +1,87 @@
+using System.Text.RegularExpressions;
+using Datasette.Plugins;
+using Datasette.Responses;
+using Datasette.Views;
+using Microsoft.AspNetCore.Http;
+
+namespace Datasette.Hosting;
+
+/// <summary>The whole URL space on one page. The first pattern that matches the raw path wins; those of plugins come before all.</summary>
+internal sealed class DatasetteRoutes
+{
+    private const string Db = @"/(?<database>[^/.]+)";
+    private const string Table = Db + @"/(?<table>[^/.]+)";
+    private const string Row = Db + @"/(?<table>[^/]+?)/(?<pks>[^/]+?)";
+    private const string Format = @"(\.(?<format>\w+))?";
+    private const string Json = @"(\.(?<format>json))?";
+    private readonly List<Route> routes = [];
+
+    public DatasetteRoutes(DatasetteApp app)
+    {
+        foreach (var route in app.Plugins.SelectMany(plugin => plugin.RegisterRoutes(app)))
+        {
+            routes.Add(new(Compile(route.Pattern), "", null, v => route.Handler(app, v.Http, v.Match)));
+        }
+        foreach (var (mount, folder) in app.Options.StaticMounts)
+        {
+            Add($"^/{Regex.Escape(mount)}/(?<path>.*)$", "GET", async v => await StaticFiles.FromFolderAsync(folder, v.Segment("path"), v.Http, v.Args["_hash"]));
+        }
+        Get(@"^/$|^/\.json$|^/-/$|^/-/\.json$", IndexView.ShowAsync);
+        Get("^/-$", v => Found(Respond.RedirectTo(app.UrlPath(v.Args.ToPath("/-/")), 301)));
+        Get("^/favicon.ico$", v => Found(StaticFiles.Favicon()));
+        Get("^/-/static/(?<path>.*)$", v => Found(StaticFiles.Own(v.Segment("path"), v.Http, v.Args["_hash"])));
+        Get($@"^/-/versions{Json}$", SpecialViews.VersionsAsync);
+        Get($@"^/-/plugins{Json}$", SpecialViews.PluginsAsync);
+        Get($@"^/-/settings{Json}$", SpecialViews.SettingsAsync);
+        Get($@"^/-/config{Json}$", SpecialViews.ConfigAsync);
+        Get($@"^/-/databases{Json}$", SpecialViews.DatabasesAsync);
+        Get($@"^/-/actor{Json}$", SpecialViews.ActorAsync);
+        Get($@"^/-/actions{Json}$", SpecialViews.ActionsAsync);
+        Get($@"^/-/threads{Json}$", SpecialViews.ThreadsAsync);
+        Get("^/-/auth-token$", AuthViews.TokenAsync);
+        Add("^/-/logout$", "GET POST", AuthViews.LogoutAsync);
+        Get("^/:memory:(?<rest>.*)$", v => Found(Respond.RedirectTo(app.UrlPath(v.Args.ToPath("/_memory" + v.Segment("rest"))), 301)));
+        Get(@"^/(?<database>[^/]+?)\.db$", DatabaseView.DownloadAsync);
+        Get($"^{Db}{Format}$", DatabaseView.ShowAsync, "GET, HEAD");
+        Get($"^{Db}/-/query{Format}$", QueryView.ShowAsync, "GET, HEAD");
+        Add($"^{Table}{Format}$", "GET POST OPTIONS", TableView.ShowAsync);
+        Get($"^{Row}{Format}$", RowView.ShowAsync);
+        Add($"^{Table}/-/insert$", "POST", WriteViews.InsertAsync);
+    }
+
+    /// <summary>A pattern and who answers it. No methods: the handler decides itself.</summary>
+    private sealed record Route(Regex Pattern, string Methods, string? Allow, Func<ViewContext, Task<IResult>> Handler);
+
+    public Task<IResult> AnswerAsync(DatasetteApp app, HttpContext context, RequestState state)
+    {
+        foreach (var route in routes)
+        {
+            var match = route.Pattern.Match(state.Path);
+            if (!match.Success)
+            {
+                continue;
+            }
+            var method = HttpMethods.IsHead(context.Request.Method) ? "GET" : context.Request.Method;
+            if (route.Methods.Length > 0 && !route.Methods.Split(' ').Contains(method))
+            {
+                return Found(HttpMethods.IsOptions(method) ? Respond.PlainText("ok").With("Allow", route.Allow) : MethodNotAllowed(context, state));
+            }
+            return route.Handler(new ViewContext(app, context, match));
+        }
+        throw new DatasetteException(StatusCodes.Status404NotFound, "404");
+    }
+
+    private static Response MethodNotAllowed(HttpContext context, RequestState state) =>
+        state.Path.EndsWith(".json", StringComparison.Ordinal) || context.Request.ContentType == "application/json"
+            ? ErrorResponse.Json(405, "Method not allowed")
+            : Respond.PlainText("Method not allowed", 405);
+
+    private void Get(string pattern, Func<ViewContext, Task<IResult>> view, string? allow = null) => Add(pattern, "GET", view, allow);
+
+    private void Add(string pattern, string methods, Func<ViewContext, Task<IResult>> view, string? allow = null) =>
+        routes.Add(new(Compile(pattern), methods, allow, view));
+
+    private static Regex Compile(string pattern) => new(pattern, RegexOptions.CultureInvariant, TimeSpan.FromSeconds(1));
+
+    private static Task<IResult> Found(Response response) => Task.FromResult<IResult>(response);
+}

@@ -1,0 +1,139 @@
+using Datasette.Databases;
+using Datasette.Plugins;
+using Datasette.Responses;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.Logging;
+
+namespace Datasette.Hosting;
+
+/// <summary>The way of every request: same-site rule, actor, route, answer, headers; and what becomes of what goes wrong on the way.</summary>
+internal sealed partial class RequestHandler(DatasetteApp app, DatasetteRoutes routes)
+{
+    private readonly ILogger log = app.Loggers.CreateLogger("Datasette");
+
+    public async Task HandleAsync(HttpContext context)
+    {
+        var (fullPath, query) = RequestTarget.Split(context);
+        var state = new RequestState { Path = WithoutBaseUrl(fullPath), FullPath = fullPath, Args = QueryArgs.Parse(query) };
+        state.Attach(context);
+        IResult answer;
+        try
+        {
+            answer = await AnswerAsync(context, state);
+        }
+        catch (Exception e) when (!context.RequestAborted.IsCancellationRequested)
+        {
+            answer = await FailureAsync(context, state, e);
+        }
+        catch (Exception) when (context.RequestAborted.IsCancellationRequested)
+        {
+            // The visitor has gone; nobody reads an answer.
+            context.Abort();
+            return;
+        }
+        Messages.Apply(app, context);
+        if (app.Options.Cors)
+        {
+            AddCors(context.Response.Headers);
+        }
+        await answer.ExecuteAsync(context);
+    }
+
+    private async Task<IResult> AnswerAsync(HttpContext context, RequestState state)
+    {
+        if (CsrfRule.Check(context.Request, app.Settings.ForceHttpsUrls) is { } problem)
+        {
+            return await ErrorResponse.CsrfAsync(app, context, problem);
+        }
+        state.Actor ??= await app.Hooks.ActorFromRequestAsync(app, context);
+        return await routes.AnswerAsync(app, context, state);
+    }
+
+    private string WithoutBaseUrl(string path)
+    {
+        var prefix = app.Settings.BaseUrl;
+        return prefix.Length > 1 && path.StartsWith(prefix, StringComparison.Ordinal) ? path[(prefix.Length - 1)..] : path;
+    }
+
+    private async ValueTask<IResult> FailureAsync(HttpContext context, RequestState state, Exception failure)
+    {
+        try
+        {
+            switch (failure)
+            {
+                case DatasetteException { Status: StatusCodes.Status401Unauthorized } e:
+                    return ErrorResponse.Json(401, e.Errors).With("WWW-Authenticate", "Bearer error=\"invalid_token\"");
+                case DatasetteException { Status: StatusCodes.Status413PayloadTooLarge } e:
+                    return ErrorResponse.Json(413, e.Errors);
+                case DatasetteException { Status: StatusCodes.Status404NotFound } when Elsewhere(state) is { } location:
+                    return Respond.RedirectTo(location);
+                case DatasetteException e:
+                    return await ShowAsync(context, state, e.Status, e.Errors);
+                case QueryInterruptedException e:
+                    LogSlow(log, e.Message);
+                    return await ShowAsync(context, state, 400, [e.Message], "SQL Interrupted");
+                case SqliteException e:
+                    LogSqlError(log, SqlErrors.Message(e));
+                    return await ShowAsync(context, state, 400, [SqlErrors.Message(e)], "Invalid SQL");
+                default:
+                    LogFailure(log, failure, context.Request.Method, state.FullPath);
+                    return await ShowAsync(context, state, 500, [failure.Message]);
+            }
+        }
+        catch (Exception second) when (second is not OperationCanceledException)
+        {
+            // Not even the error page could be made, for instance because a plugin's menu hook failed.
+            LogFailure(log, second, context.Request.Method, state.FullPath);
+            return ErrorResponse.Json(500, [failure.Message]);
+        }
+    }
+
+    private async ValueTask<IResult> ShowAsync(HttpContext context, RequestState state, int status, IReadOnlyList<string> errors, string? title = null)
+    {
+        if (ErrorResponse.WantsJson(context, state.Path, status))
+        {
+            return ErrorResponse.Json(status, errors);
+        }
+        return await ErrorResponse.PageAsync(app, context, status, string.Join("; ", errors), title);
+    }
+
+    /// <summary>An address in the encoding of earlier releases, or with a slash too many, leads to the right one.</summary>
+    private string? Elsewhere(RequestState state)
+    {
+        var path = state.Path;
+        if (path.Contains('%', StringComparison.Ordinal))
+        {
+            path = path.Replace("~", "~7E", StringComparison.Ordinal)
+                .Replace("%", "~", StringComparison.Ordinal)
+                .Replace(".", "~2E", StringComparison.Ordinal);
+        }
+        else if (path.Length > 1 && path.EndsWith('/'))
+        {
+            path = path.TrimEnd('/');
+        }
+        else
+        {
+            return null;
+        }
+        return app.UrlPath(Respond.SafeLocation(state.Args.ToPath(path)));
+    }
+
+    private static void AddCors(IHeaderDictionary headers)
+    {
+        headers["Access-Control-Allow-Origin"] = "*";
+        headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type";
+        headers["Access-Control-Expose-Headers"] = "Link";
+        headers["Access-Control-Allow-Methods"] = "GET, POST, HEAD, OPTIONS";
+        headers["Access-Control-Max-Age"] = "3600";
+    }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Method} {Path} failed")]
+    private static partial void LogFailure(ILogger logger, Exception failure, string method, string path);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "SQL error: {Error}")]
+    private static partial void LogSqlError(ILogger logger, string error);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Error}")]
+    private static partial void LogSlow(ILogger logger, string error);
+}

@@ -1,0 +1,71 @@
+using Datasette.Databases;
+using Datasette.Permissions;
+
+namespace Datasette.Plugins;
+
+/// <summary>One resource that an actor may use.</summary>
+/// <param name="Parent">Its database.</param>
+/// <param name="Child">Table, view or query; null for a database.</param>
+/// <param name="IsPrivate">Whether anonymous visitors may not.</param>
+internal sealed record AllowedResource(string Parent, string? Child, bool IsPrivate);
+
+/// <summary>Asks everyone for their rules, puts them into one SQL question and has the internal database answer it.</summary>
+internal sealed class PermissionChecker(
+    IDatasette datasette,
+    PluginHooks hooks,
+    IReadOnlyDictionary<string, PermissionAction> actions,
+    InternalDatabase catalog
+)
+{
+    public async ValueTask<bool> AllowedAsync(string action, Resource? resource, Actor? actor, CancellationToken cancellationToken)
+    {
+        if (!actions.TryGetValue(action, out var known))
+        {
+            return false;
+        }
+        var question = PermissionSqlBuilder.IsAllowed(await RequirementsAsync(known, actor, cancellationToken), resource ?? Resource.Global);
+        return await AskAsync(question, cancellationToken) is { Count: > 0 } rows && rows[0][0] is 1L;
+    }
+
+    /// <summary>All resources of the action's kind that the actor may use, by name.</summary>
+    public async ValueTask<IReadOnlyList<AllowedResource>> ListAsync(
+        string action,
+        Actor? actor,
+        string? parent,
+        CancellationToken cancellationToken,
+        int? limit = null
+    )
+    {
+        var known = actions[action];
+        var options = new AllowedListOptions
+        {
+            Parent = parent,
+            Anonymous = actor is null ? null : await RequirementsAsync(known, null, cancellationToken),
+            Limit = limit,
+        };
+        var question = PermissionSqlBuilder.ListAllowed(await RequirementsAsync(known, actor, cancellationToken), options);
+        var rows = await AskAsync(question, cancellationToken);
+        return rows.Select(row => new AllowedResource((string)row[0]!, (string?)row[1], row[2] is 1L)).ToList();
+    }
+
+    /// <summary>Answers on a catalogue that is at most a second old.</summary>
+    private async ValueTask<IReadOnlyList<object?[]>> AskAsync(PermissionQuestion question, CancellationToken cancellationToken)
+    {
+        await catalog.RefreshAsync(datasette.Databases, cancellationToken);
+        return (await catalog.Database.ExecuteAsync(question.Sql, question.Parameters, ct: cancellationToken)).Rows;
+    }
+
+    private async ValueTask<IReadOnlyList<PermissionRequirement>> RequirementsAsync(
+        PermissionAction action,
+        Actor? actor,
+        CancellationToken cancellationToken
+    )
+    {
+        var all = new List<PermissionRequirement>();
+        for (PermissionAction? next = action; next is not null; next = next.AlsoRequires is { } name ? actions.GetValueOrDefault(name) : null)
+        {
+            all.Add(new(next, actor, await hooks.PermissionSqlAsync(datasette, actor, next.Name, cancellationToken)));
+        }
+        return all;
+    }
+}

@@ -1,0 +1,48 @@
+using Datasette.Pages;
+using Datasette.Plugins;
+using Microsoft.AspNetCore.Http;
+
+namespace Datasette.Responses;
+
+/// <summary>What went wrong, as JSON for programs and as a page for people.</summary>
+internal static class ErrorResponse
+{
+    public static Response Json(int status, IReadOnlyList<string> errors, JsonMap? context = null)
+    {
+        var body = new JsonMap { { "ok", false }, { "error", string.Join("; ", errors) }, { "errors", errors.ToArray() } };
+        foreach (var (key, value) in context ?? [])
+        {
+            body.Add(key, value);
+        }
+        body.Add("status", status);
+        return Respond.Json(body, status);
+    }
+
+    public static Response Json(int status, string error) => Json(status, [error]);
+
+    public static async ValueTask<Response> PageAsync(IDatasette datasette, HttpContext context, int status, string message, string? title = null)
+    {
+        // An unknown path has no more to say than its number.
+        message = message == "404" ? "404: there is no page at this address." : message;
+        var heading = title ?? (status == StatusCodes.Status403Forbidden ? "Forbidden" : $"Error {status}");
+        var layout = await datasette.LayoutAsync(context, heading, "error");
+        return Respond.Html(Error.Create(new ErrorModel(layout, heading, message, status, datasette.UrlPath("/"))), status);
+    }
+
+    /// <summary>The page for a form that another site sent.</summary>
+    public static async ValueTask<Response> CsrfAsync(IDatasette datasette, HttpContext context, string problem)
+    {
+        var layout = await datasette.LayoutAsync(context, "CSRF check failed", "error");
+        var message = $"{problem}. Nothing was changed; go back to this site and send the form again.";
+        return Respond.Html(Error.Create(new ErrorModel(layout, "Form origin check failed", message, 403, datasette.UrlPath("/"))), 403);
+    }
+
+    /// <summary>JSON if the path ends in .json; a missing right is answered so also to those who ask for or send JSON.</summary>
+    public static bool WantsJson(HttpContext context, string path, int status) =>
+        path.EndsWith(".json", StringComparison.Ordinal)
+        || status == StatusCodes.Status403Forbidden
+            && (
+                context.Request.Headers.Accept.ToString().Contains("application/json", StringComparison.Ordinal)
+                || context.Request.ContentType == "application/json"
+            );
+}

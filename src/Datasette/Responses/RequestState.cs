@@ -1,0 +1,36 @@
+using Datasette.Permissions;
+using Datasette.Plugins;
+using Datasette.Responses;
+using Microsoft.AspNetCore.Http;
+
+namespace Datasette.Responses;
+
+/// <summary>What the host knows of one request: found out once, before a view runs. Used by one request only.</summary>
+internal sealed class RequestState
+{
+    private static readonly object Key = new();
+
+    /// <summary>The raw path without <c>base_url</c>; begins with a slash.</summary>
+    public required string Path { get; init; }
+
+    /// <summary>The raw path as sent.</summary>
+    public required string FullPath { get; init; }
+
+    public required QueryArgs Args { get; init; }
+
+    public Actor? Actor { get; set; }
+
+    /// <summary>The actor came in by cookie and so can log out.</summary>
+    public bool IsCookieActor { get; set; }
+
+    /// <summary>Messages for the next page.</summary>
+    public List<FlashMessage> NewMessages { get; } = [];
+
+    /// <summary>Messages that this page shows; they are forgotten with it.</summary>
+    public bool MessagesShown { get; set; }
+
+    public static RequestState Of(HttpContext context) =>
+        context.Items[Key] as RequestState ?? throw new InvalidOperationException("This request did not come through the host.");
+
+    public void Attach(HttpContext context) => context.Items[Key] = this;
+}

@@ -1,0 +1,54 @@
+using Microsoft.AspNetCore.Http;
+
+namespace Datasette.Responses;
+
+/// <summary>One answer: status, headers, body. Everything a view found out is in it before the first byte is sent.</summary>
+internal abstract class Response : IResult
+{
+    private readonly List<KeyValuePair<string, string>> headers = [];
+
+    public int Status { get; init; } = StatusCodes.Status200OK;
+
+    public string ContentType { get; init; } = "text/plain; charset=utf-8";
+
+    public Response With(string name, string? value)
+    {
+        if (value is not null)
+        {
+            headers.Add(new(name, value));
+        }
+        return this;
+    }
+
+    public Task ExecuteAsync(HttpContext httpContext)
+    {
+        var response = httpContext.Response;
+        response.StatusCode = Status;
+        response.ContentType = ContentType;
+        foreach (var (name, value) in headers)
+        {
+            response.Headers.Append(name, value);
+        }
+        return WriteAsync(httpContext);
+    }
+
+    protected abstract Task WriteAsync(HttpContext context);
+}
+
+/// <summary>Bytes that are already there.</summary>
+internal sealed class BytesResponse(ReadOnlyMemory<byte> body) : Response
+{
+    public ReadOnlyMemory<byte> Body => body;
+
+    protected override async Task WriteAsync(HttpContext context)
+    {
+        if (Status != StatusCodes.Status304NotModified)
+        {
+            context.Response.ContentLength = body.Length;
+            if (!body.IsEmpty)
+            {
+                await context.Response.Body.WriteAsync(body, context.RequestAborted);
+            }
+        }
+    }
+}

@@ -1,0 +1,108 @@
+using System.Collections.Concurrent;
+using System.Security.Cryptography;
+using Microsoft.AspNetCore.Http;
+
+namespace Datasette.Responses;
+
+/// <summary>Files that are sent as they are: the host's own from its assembly, those of <c>--static</c> from their folders.</summary>
+internal static class StaticFiles
+{
+    private const string Immutable = "max-age=31536000, immutable, public";
+    private static readonly ConcurrentDictionary<string, Asset?> Embedded = new(StringComparer.Ordinal);
+
+    private sealed record Asset(byte[] Content, string Etag, string Hash);
+
+    /// <summary>Address of one of the host's own files, with its hash, so that a browser may keep it for ever.</summary>
+    public static string Href(string name) => $"/-/static/{name}?_hash={Load(name)!.Hash}";
+
+    public static Response Own(string name, HttpContext context, string? hash)
+    {
+        if (name.Length == 0)
+        {
+            throw new DatasetteException(403, "403: Directory listing is not allowed");
+        }
+        if (name.Split('/').Contains(".."))
+        {
+            throw new DatasetteException(404, "404: Path not inside root path");
+        }
+        return Load(name) is { } asset ? Answer(asset, name, context, hash) : throw new DatasetteException(404, "404: File not found");
+    }
+
+    public static async Task<Response> FromFolderAsync(string folder, string relative, HttpContext context, string? hash)
+    {
+        var root = Path.GetFullPath(folder);
+        var full = Path.GetFullPath(Path.Join(root, Uri.UnescapeDataString(relative)));
+        if (full != root && !full.StartsWith(root + Path.DirectorySeparatorChar, StringComparison.Ordinal))
+        {
+            throw new DatasetteException(404, "404: Path not inside root path");
+        }
+        if (Directory.Exists(full))
+        {
+            throw new DatasetteException(403, "403: Directory listing is not allowed");
+        }
+        if (!File.Exists(full))
+        {
+            throw new DatasetteException(404, "404: File not found");
+        }
+        await using var stream = new FileStream(full, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        var content = new byte[stream.Length];
+        await stream.ReadExactlyAsync(content, context.RequestAborted);
+        return Answer(Make(content), full, context, hash);
+    }
+
+    public static Response Favicon() =>
+        Respond.Bytes(Load("favicon.png")!.Content, "image/png").With("Cache-Control", "max-age=3600, public");
+
+    private static Response Answer(Asset asset, string name, HttpContext context, string? hash)
+    {
+        var unchanged = context.Request.Headers.IfNoneMatch.Contains(asset.Etag);
+        var answer = unchanged ? Respond.Bytes(default, TypeOf(name), 304) : Respond.Bytes(asset.Content, TypeOf(name));
+        return answer.With("ETag", asset.Etag).With("Cache-Control", hash == asset.Hash ? Immutable : null);
+    }
+
+    private static Asset? Load(string name) =>
+        Embedded.GetOrAdd(
+            name,
+            static name =>
+            {
+                using var stream = typeof(StaticFiles).Assembly.GetManifestResourceStream("static/" + name);
+                if (stream is null)
+                {
+                    return null;
+                }
+                var content = new byte[stream.Length];
+                stream.ReadExactly(content);
+                return Make(content);
+            }
+        );
+
+    private static Asset Make(byte[] content)
+    {
+#pragma warning disable CA5351 // The contract of the ETag is MD5; nothing is protected by it.
+        var etag = "\"" + Convert.ToHexStringLower(MD5.HashData(content)) + "\"";
+#pragma warning restore CA5351
+        return new(content, etag, Convert.ToHexStringLower(SHA256.HashData(content))[..12]);
+    }
+
+    private static string TypeOf(string name) =>
+        Path.GetExtension(name).ToLowerInvariant() switch
+        {
+            ".css" => "text/css",
+            ".js" or ".mjs" => "text/javascript",
+            ".json" => "application/json",
+            ".html" or ".htm" => "text/html; charset=utf-8",
+            ".txt" or ".md" => "text/plain; charset=utf-8",
+            ".svg" => "image/svg+xml",
+            ".png" => "image/png",
+            ".jpg" or ".jpeg" => "image/jpeg",
+            ".gif" => "image/gif",
+            ".webp" => "image/webp",
+            ".ico" => "image/x-icon",
+            ".woff2" => "font/woff2",
+            ".woff" => "font/woff",
+            ".pdf" => "application/pdf",
+            ".xml" => "application/xml",
+            ".csv" => "text/csv; charset=utf-8",
+            _ => "application/octet-stream",
+        };
+}

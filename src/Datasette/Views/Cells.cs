@@ -1,0 +1,79 @@
+using System.Security.Cryptography;
+using Datasette.Databases;
+using Datasette.Pages;
+using Datasette.Plugins;
+using Datasette.Responses;
+using Datasette.Tables;
+using Datasette.Text;
+
+namespace Datasette.Views;
+
+/// <summary>Values as a person sees them in a table.</summary>
+internal sealed class Cells(ViewContext v, Database database, string? table)
+{
+    private const string Binary = "Binary";
+
+    /// <summary>Characters shown of a long text; 0 shows all.</summary>
+    public int Limit { get; init; }
+
+    /// <summary>Whether the class says what kind of value it is.</summary>
+    public bool HasTypes { get; init; } = true;
+
+    /// <summary>The cell of a value; <paramref name="blobHref"/> is where its bytes are.</summary>
+    public CellModel Make(string column, object? value, string? blobHref, bool isPk = false)
+    {
+        var classes = Class(column) + (HasTypes ? " type-" + TypeOf(value) : "");
+        if (v.App.Hooks.RenderCell(v.App, new CellContext(value, column, table, database.Name)) is { } html)
+        {
+            return new(classes, "", Html: html);
+        }
+        return value switch
+        {
+            null or "" => new(classes, ""),
+            byte[] bytes => Blob(classes, bytes, blobHref),
+            string text when IsUrl(text) => new(classes, Cut(text), text),
+            string text => new(classes, Cut(text), IsBold: isPk),
+            _ => new(classes, PageToken.Text(value), IsBold: isPk),
+        };
+    }
+
+    /// <summary>A foreign key with the label of the row it leads to.</summary>
+    public CellModel Expanded(string column, object value, object? label, string href)
+    {
+        var key = PageToken.Text(value);
+        var text = label is null or "" ? "-" : PageToken.Text(label);
+        return new(Class(column) + " type-" + TypeOf(value), Cut(text), href, text == key ? null : key);
+    }
+
+    /// <summary>The key of a row as the link to it.</summary>
+    public CellModel RowLink(string column, string text, string href) => new($"{Class(column)} type-pk", text, href);
+
+    public static string Class(string column) => "col-" + TildeEncoding.CssClass(column);
+
+    public static string TypeOf(object? value) =>
+        value switch
+        {
+            null => "none",
+            long or int => "int",
+            double => "float",
+            byte[] => "bytes",
+            _ => "str",
+        };
+
+    /// <summary>The first bytes of the hash by which the blob of a query's row is found again.</summary>
+    public static string Hash(byte[] bytes) => Convert.ToHexStringLower(SHA256.HashData(bytes));
+
+    private static CellModel Blob(string classes, byte[] bytes, string? href)
+    {
+        var text = $"<{Binary}: {Phrases.Number(bytes.Length)} byte{(bytes.Length == 1 ? "" : "s")}>";
+        return new(classes, text, href, Title: bytes.Length > 1024 ? Sizes.Text(bytes.Length) : null, IsBlob: href is not null);
+    }
+
+    private string Cut(string text) => Limit > 0 && text.Length > Limit ? text[..SafeEnd(text)] + "…" : text;
+
+    private int SafeEnd(string text) => char.IsHighSurrogate(text[Limit - 1]) ? Limit - 1 : Limit;
+
+    private static bool IsUrl(string text) =>
+        (text.StartsWith("http://", StringComparison.OrdinalIgnoreCase) || text.StartsWith("https://", StringComparison.OrdinalIgnoreCase))
+        && !text.Any(char.IsWhiteSpace);
+}

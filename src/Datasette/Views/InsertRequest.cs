@@ -1,0 +1,116 @@
+using System.Text.Json;
+using Datasette.Databases;
+
+namespace Datasette.Views;
+
+/// <summary>The body of an insert, checked. Pure.</summary>
+internal sealed record InsertRequest(IReadOnlyList<IReadOnlyList<KeyValuePair<string, object?>>> Rows, bool Return, bool Ignore, bool Replace, bool Alter)
+{
+    private static readonly string[] Parameters = ["return", "ignore", "replace", "alter"];
+
+    /// <exception cref="DatasetteException">400 with one message for each thing that is wrong.</exception>
+    public static InsertRequest Parse(JsonElement body, TableSchema table, int maxRows)
+    {
+        if (body.ValueKind != JsonValueKind.Object)
+        {
+            throw new DatasetteException(400, "JSON must be a dictionary");
+        }
+        var hasRow = body.TryGetProperty("row", out var row);
+        var hasRows = body.TryGetProperty("rows", out var rows);
+        if (hasRow && hasRows)
+        {
+            throw new DatasetteException(400, "Cannot use \"row\" and \"rows\" at the same time");
+        }
+        if (!hasRow && !hasRows)
+        {
+            throw new DatasetteException(400, "JSON must have one or other of \"row\" or \"rows\"");
+        }
+        var items = hasRow ? OneRow(row) : ManyRows(rows, maxRows);
+        CheckParameters(body);
+        bool Flag(string name) => body.TryGetProperty(name, out var value) && IsTrue(value);
+        var request = new InsertRequest([], Flag("return") || hasRow, Flag("ignore"), Flag("replace"), Flag("alter"));
+        if (request.Ignore && request.Replace)
+        {
+            throw new DatasetteException(400, "Cannot use \"ignore\" and \"replace\" at the same time");
+        }
+        if (!request.Alter)
+        {
+            CheckColumns(items, table);
+        }
+        return request with { Rows = items.Select(Values).ToList() };
+    }
+
+    private static List<JsonElement> OneRow(JsonElement row) =>
+        row.ValueKind == JsonValueKind.Object ? [row] : throw new DatasetteException(400, "\"row\" must be a dictionary");
+
+    private static List<JsonElement> ManyRows(JsonElement rows, int maxRows)
+    {
+        if (rows.ValueKind != JsonValueKind.Array)
+        {
+            throw new DatasetteException(400, "\"rows\" must be a list");
+        }
+        var items = rows.EnumerateArray().ToList();
+        if (items.Any(item => item.ValueKind != JsonValueKind.Object))
+        {
+            throw new DatasetteException(400, "\"rows\" must be a list of dictionaries");
+        }
+        return items.Count <= maxRows ? items : throw new DatasetteException(400, $"Too many rows, maximum allowed is {maxRows}");
+    }
+
+    private static void CheckParameters(JsonElement body)
+    {
+        var unknown = body.EnumerateObject()
+            .Select(property => property.Name)
+            .Where(name => name is not ("row" or "rows") && !Parameters.Contains(name))
+            .Distinct()
+            .Order(StringComparer.Ordinal)
+            .ToList();
+        if (unknown.Count > 0)
+        {
+            throw new DatasetteException(400, "Invalid parameter: " + string.Join(", ", unknown.Select(name => $"\"{name}\"")));
+        }
+    }
+
+    private static void CheckColumns(List<JsonElement> items, TableSchema table)
+    {
+        var errors = new List<string>();
+        for (var i = 0; i < items.Count; i++)
+        {
+            var bad = items[i].EnumerateObject().Select(property => property.Name).Where(name => !Has(table, name)).Distinct().Order(StringComparer.Ordinal).ToList();
+            if (bad.Count > 0)
+            {
+                errors.Add($"Row {i} has invalid columns: {string.Join(", ", bad)}");
+            }
+        }
+        if (errors.Count > 0)
+        {
+            throw new DatasetteException(400, errors);
+        }
+    }
+
+    /// <summary>Whether a row may have this key. SQLite compares names without case.</summary>
+    public static bool Has(TableSchema table, string name) =>
+        table.Columns.Any(column => string.Equals(column.Name, name, StringComparison.OrdinalIgnoreCase)) || table.UsesRowid && name == "rowid";
+
+    private static IReadOnlyList<KeyValuePair<string, object?>> Values(JsonElement row)
+    {
+        // A key that comes twice: the last one counts, as everywhere in JSON.
+        var values = new Dictionary<string, object?>(StringComparer.OrdinalIgnoreCase);
+        foreach (var property in row.EnumerateObject())
+        {
+            values[property.Name] = CellValues.Of(property.Value);
+        }
+        return values.ToList();
+    }
+
+    private static bool IsTrue(JsonElement value) =>
+        value.ValueKind switch
+        {
+            JsonValueKind.True => true,
+            JsonValueKind.Number => value.GetDouble() != 0,
+            JsonValueKind.String => value.GetString()!.Length > 0,
+            JsonValueKind.Array => value.GetArrayLength() > 0,
+            JsonValueKind.Object => value.EnumerateObject().Any(),
+            _ => false,
+        };
+}

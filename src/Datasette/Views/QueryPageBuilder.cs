@@ -1,0 +1,141 @@
+using System.Globalization;
+using Datasette.Databases;
+using Datasette.Pages;
+using Datasette.Plugins;
+using Datasette.Responses;
+using Datasette.Text;
+
+namespace Datasette.Views;
+
+/// <summary>The page of SQL by hand or of a stored query.</summary>
+internal sealed class QueryPageBuilder(ViewContext v, Database database, StoredQuery? stored, string sql, IReadOnlyList<string> names)
+{
+    /// <summary>Whether the SQL is hidden now; stored queries may ask for it, visitors may overrule.</summary>
+    private bool IsHidden => stored?.HideSql == true ? !v.Args.Flag("_show_sql") : v.Args.Flag("_hide_sql");
+
+    private string ToggleArgument => stored?.HideSql == true ? "_show_sql" : "_hide_sql";
+
+    public async Task<Response> MakeAsync(QueryResults? results, string? error)
+    {
+        var metadata = Metadata.Database(v.App, database.Name);
+        var alternate = v.Absolute(v.PathWithFormat("json"));
+        var css = $"query db-{TildeEncoding.CssClass(database.Name)}" + (stored is null ? "" : $" query-{TildeEncoding.CssClass(stored.Name)}");
+        var title = sql.Length == 0 ? database.Name : $"{database.Name}: {sql}";
+        var layout = await v.App.LayoutAsync(v.Http, title, css, await Crumbs.OfAsync(v, database));
+        var subject = new PageSubject(database, Query: stored?.Name, Sql: sql);
+        var hasRows = results?.Rows.Count > 0;
+        var model = new QueryModel
+        {
+            Layout = layout with { AlternateUrl = alternate, FooterLinks = metadata.Links() },
+            Heading = await HeadingAsync(),
+            Color = database.Color,
+            Actions = new("Query actions", await v.App.Hooks.LinksAsync(plugin => plugin.QueryActionsAsync(v.App, v.Actor, subject, v.Http))),
+            Description = stored is null ? metadata.Description() : new(stored.DescriptionHtml, stored.Description, []),
+            Action = stored is null ? v.App.UrlOf(database) : v.App.UrlOf(database, stored.Name),
+            Outcome = Outcome(results),
+            Sql = sql.Length > 0 ? sql : await FirstSqlAsync(),
+            IsEditable = stored is null,
+            IsHidden = IsHidden,
+            ToggleHref = ToggleHref(),
+            Hidden = Hidden(),
+            Parameters = names.Select(name => new ParameterModel(name, v.Args[name] ?? "")).ToList(),
+            Error = error,
+            EditHref = await EditHrefAsync(),
+            JsonHref = hasRows ? v.PathWithFormat("json") : null,
+            CsvHref = hasRows ? v.PathWithFormat("csv", "_size=max") : null,
+            Note = Note(results),
+            Rows = hasRows ? Rows(results!) : null,
+            Limits = Limits(v),
+        };
+        var status = error is null ? 200 : 400;
+        return Respond.Html(QuerySlice.Create(model), status).With("Link", HtmlLinks.Alternate(alternate));
+    }
+
+    public static string Limits(ViewContext v)
+    {
+        var seconds = (v.App.Settings.SqlTimeLimitMs / 1000.0).ToString("0.###", CultureInfo.InvariantCulture);
+        return $"Read-only. Stops after {seconds} s or {Phrases.Number(v.App.Settings.MaxReturnedRows)} rows.";
+    }
+
+    private async Task<string> HeadingAsync()
+    {
+        if (stored is null)
+        {
+            return database.Name + (await v.IsPrivateAsync("execute-sql", database.Name) ? " 🔒" : "");
+        }
+        return (stored.Title ?? $"{database.Name}: {stored.Name}") + (await v.IsPrivateAsync("view-query", database.Name, stored.Name) ? " 🔒" : "");
+    }
+
+    private static string Outcome(QueryResults? results) =>
+        results is null || results.Rows.Count == 0 ? ""
+        : "returning " + (results.Truncated ? "more than " : "") + Phrases.Count(results.Rows.Count, "row");
+
+    private static string? Note(QueryResults? results) =>
+        results is null ? null
+        : Phrases.Count(results.Rows.Count, "row")
+            + $" in {results.Elapsed.TotalMilliseconds.ToString("0.##", CultureInfo.InvariantCulture)} ms"
+            + (results.Truncated ? "; more exist, but max_returned_rows is the limit" : "");
+
+    private async Task<string> FirstSqlAsync()
+    {
+        var allowed = await v.App.Rights.ListAsync("view-table", v.Actor, database.Name, v.Ct);
+        var schema = await database.SchemaAsync(v.Ct);
+        var first = allowed.Select(resource => schema.Table(resource.Child!)).FirstOrDefault(table => table is { Hidden: false });
+        return first is null ? "select sqlite_version()" : "select * from " + SqlText.Quote(first.Name);
+    }
+
+    private string ToggleHref()
+    {
+        var isSet = v.Args.Flag(ToggleArgument);
+        var args = isSet ? v.Args.Without(ToggleArgument) : v.Args.With(ToggleArgument, "1");
+        return v.App.UrlPath(args.ToPath(v.Path));
+    }
+
+    private List<KeyValuePair<string, string>> Hidden()
+    {
+        var pairs = new List<KeyValuePair<string, string>>();
+        if (v.Args.Flag(ToggleArgument))
+        {
+            pairs.Add(new(ToggleArgument, "1"));
+        }
+        if (stored is null && IsHidden)
+        {
+            pairs.Add(new("sql", sql));
+        }
+        return pairs;
+    }
+
+    private async Task<string?> EditHrefAsync()
+    {
+        if (stored is null || stored.IsWrite || SqlParameters.Names(sql).Any(MagicParameters.IsMagic) || !await v.AllowedAsync("execute-sql", database.Name))
+        {
+            return null;
+        }
+        try
+        {
+            SqlCheck.EnsureSelect(sql);
+        }
+        catch (DatasetteException)
+        {
+            return null;
+        }
+        var pairs = new List<KeyValuePair<string, string>> { new("sql", sql) };
+        pairs.AddRange(names.Where(v.Args.Has).Select(name => new KeyValuePair<string, string>(name, v.Args[name]!)));
+        return QueryArgs.FromPairs(pairs).ToPath(v.App.UrlOf(database) + "/-/query");
+    }
+
+    private RowsModel Rows(QueryResults results)
+    {
+        var cells = new Cells(v, database, null) { HasTypes = false, Limit = v.App.Settings.TruncateCellsHtml };
+        var columns = results.Columns.Select(name => new ColumnModel(name, Cells.Class(name))).ToList();
+        var rows = results
+            .Rows.Select(row => new RowModel(
+                null,
+                null,
+                row.Select((value, i) => cells.Make(results.Columns[i], value, value is byte[] blob ? TableCsv.QueryBlob(v, results.Columns[i], blob) : null))
+                    .ToList()
+            ))
+            .ToList();
+        return new("Results", columns, rows);
+    }
+}

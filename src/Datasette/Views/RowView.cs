@@ -1,0 +1,261 @@
+using System.Diagnostics;
+using Datasette.Databases;
+using Datasette.Pages;
+using Datasette.Plugins;
+using Datasette.Responses;
+using Datasette.Tables;
+using Datasette.Text;
+using Microsoft.AspNetCore.Http;
+
+namespace Datasette.Views;
+
+/// <summary>One row: page, JSON, CSV, or the bytes of one of its cells.</summary>
+internal static class RowView
+{
+    public static async Task<IResult> ShowAsync(ViewContext v)
+    {
+        var database = v.Database;
+        var schema = await database.SchemaAsync(v.Ct);
+        TableView.NoReferrer(v);
+        var table = schema.Relation(v.TableName) switch
+        {
+            TableSchema found => found,
+            null => throw new DatasetteException(404, "Table not found"),
+            _ => throw new DatasetteException(404, "Rows of a view have no key and no address"),
+        };
+        await v.EnsureAllowedAsync("view-table", database.Name, table.Name);
+        if (v.Format is not (null or "json" or "csv" or "blob"))
+        {
+            throw new DatasetteException(404, $"Invalid format: {v.Format}");
+        }
+        var start = Stopwatch.GetTimestamp();
+        var query = RowQuery.Parse(table, v.PksSegment);
+        var results = await database.ExecuteAsync(query.Sql, query.Parameters, 1, TableData.TimeLimit(v), v.Ct);
+        if (results.Rows.Count == 0)
+        {
+            throw new DatasetteException(404, "Row not found");
+        }
+        var data = new RowData(database, schema, table, query, results.Columns, results.Rows[0], Stopwatch.GetElapsedTime(start));
+        return v.Format switch
+        {
+            "blob" => Blob(v, data),
+            "json" => TableView.Cached(v, await JsonAsync(v, data)),
+            "csv" => TableView.Cached(v, TableCsv.Row(v, data)),
+            _ => TableView.Cached(v, await PageAsync(v, data)),
+        };
+    }
+
+    internal sealed record RowData(
+        Database Database,
+        DatabaseSchema Schema,
+        TableSchema Table,
+        RowQuery Query,
+        IReadOnlyList<string> Columns,
+        object?[] Row,
+        TimeSpan Elapsed
+    );
+
+    private static Response Blob(ViewContext v, RowData data)
+    {
+        var column = v.Args["_blob_column"] ?? throw new DatasetteException(400, "?_blob_column= is required");
+        var index = data.Columns.IndexOf(column);
+        if (index < 0)
+        {
+            throw new DatasetteException(400, $"{column} is not a valid column");
+        }
+        var bytes = Bytes(data.Row[index]);
+        var hash = v.Args["_blob_hash"];
+        if (hash is not null && Cells.Hash(bytes) != hash)
+        {
+            throw new DatasetteException(400, "Link has expired - the requested binary content has changed or could not be found.");
+        }
+        var parts = new List<string> { TildeEncoding.CssClass(data.Table.Name) };
+        parts.AddRange(data.Query.KeyValues);
+        parts.Add(TildeEncoding.CssClass(column));
+        if (hash is not null)
+        {
+            parts.Add(hash[..6]);
+        }
+        return BlobAnswer(bytes, string.Join('-', parts));
+    }
+
+    public static byte[] Bytes(object? value) =>
+        value switch
+        {
+            null => [],
+            byte[] bytes => bytes,
+            _ => System.Text.Encoding.UTF8.GetBytes(PageToken.Text(value)),
+        };
+
+    public static Response BlobAnswer(byte[] bytes, string name)
+    {
+        var safe = string.Concat(name.Select(c => c is < ' ' or '"' or '\\' or > '~' ? '_' : c));
+        return Respond
+            .Bytes(bytes, "application/binary")
+            .With("X-Content-Type-Options", "nosniff")
+            .With("Content-Disposition", $"attachment; filename=\"{safe}.blob\"");
+    }
+
+    private static async Task<Response> JsonAsync(ViewContext v, RowData data)
+    {
+        var head = new JsonMap { { "database", data.Database.Name }, { "table", data.Table.Name } };
+        var tail = new JsonMap
+        {
+            { "primary_keys", data.Query.KeyColumns },
+            { "primary_key_values", data.Query.KeyValues },
+            { "query_ms", data.Elapsed.TotalMilliseconds },
+            { "truncated", false },
+        };
+        var always = new[] { "database", "table", "primary_keys" };
+        await Available(v, data).FillAsync(v, tail, always.Contains);
+        var keyOf = data.Table.PrimaryKeys.Count == 0 ? null : RowKeys.Of(data.Table, data.Columns);
+        return DataShapes.Render(v.Args, new(data.Columns, [data.Row]) { Head = head, Tail = tail, IsTable = true, KeyOf = keyOf });
+    }
+
+    private static Extras Available(ViewContext v, RowData data)
+    {
+        var extras = new Extras();
+        extras.Add("columns", "Columns of the row", () => data.Columns);
+        extras.Add("primary_keys", "Columns of the key", () => data.Query.KeyColumns);
+        extras.Add("column_details", "Type and constraints of each column", () => Extras.ColumnDetails(data.Table));
+        extras.Add("render_cell", "HTML of cells that a plugin renders", () =>
+            Extras.RenderedCells(v, data.Database.Name, data.Table.Name, data.Columns, [data.Row])
+        );
+        extras.Add("debug", "How the address was understood", () =>
+            new JsonMap
+            {
+                { "url_vars", TableJson.UrlVars(v) },
+                { "resolved", new JsonMap { { "table", data.Table.Name }, { "sql", data.Query.Sql }, { "pks", data.Query.KeyColumns }, { "pk_values", data.Query.KeyValues } } },
+            }
+        );
+        extras.Add("request", "The request as the server saw it", () => Extras.RequestJson(v));
+        extras.Add("query", "The SQL and its parameters", () =>
+            new JsonMap { { "sql", data.Query.Sql }, { "params", Extras.ParametersJson(data.Query.Parameters) } }
+        );
+        extras.Add("column_types", "Types given to columns", () => new JsonMap());
+        extras.Add("metadata", "What the metadata says of the table", () => Metadata.Table(v.App, data.Database.Name, data.Table.Name).ToJsonWithColumns());
+        extras.Add("database", "Name of the database", () => data.Database.Name);
+        extras.Add("table", "Name of the table", () => data.Table.Name);
+        extras.Add("database_color", "Colour of the database", () => data.Database.Color);
+        extras.Add("private", "Whether anonymous visitors do not see it", async () => await v.IsPrivateAsync("view-table", data.Database.Name, data.Table.Name));
+        extras.Add("foreign_key_tables", "Rows of other tables that point here", async () =>
+            (await IncomingAsync(v, data)).Select(link =>
+                    (object)
+                        new JsonMap
+                        {
+                            { "other_table", link.Key.OtherTable },
+                            { "column", link.Key.Column },
+                            { "other_column", link.Key.OtherColumn },
+                            { "count", link.Count },
+                            { "link", link.Href },
+                        }
+                )
+                .ToList()
+        );
+        return extras;
+    }
+
+    private sealed record Incoming(ForeignKey Key, long Count, string Href);
+
+    /// <summary>What points to this row. Nothing for compound keys, and nothing when counting takes too long.</summary>
+    private static async Task<IReadOnlyList<Incoming>> IncomingAsync(ViewContext v, RowData data)
+    {
+        if (data.Table.PrimaryKeys.Count != 1 || data.Table.ForeignKeysIn.Count == 0)
+        {
+            return [];
+        }
+        var value = data.Query.KeyValues[0];
+        var counts = data.Table.ForeignKeysIn.Select(
+            (key, i) => $"(select count(*) from {SqlText.Quote(key.OtherTable)} where {SqlText.Quote(key.OtherColumn)}=:id) as c{i}"
+        );
+        try
+        {
+            var results = await database(data).ExecuteAsync($"select {string.Join(", ", counts)}", new Dictionary<string, object?> { ["id"] = value }, 1, null, v.Ct);
+            return data
+                .Table.ForeignKeysIn.Select(
+                    (key, i) =>
+                    {
+                        var name = key.OtherColumn.StartsWith('_') ? key.OtherColumn + "__exact" : key.OtherColumn;
+                        var href = QueryArgs.FromPairs([new(name, value)]).ToPath(v.App.UrlOf(data.Database, key.OtherTable));
+                        return new Incoming(key, (long)results.Rows[0][i]!, href);
+                    }
+                )
+                .ToList();
+        }
+        catch (QueryInterruptedException)
+        {
+            return [];
+        }
+        static Database database(RowData data) => data.Database;
+    }
+
+    private static async Task<Response> PageAsync(ViewContext v, RowData data)
+    {
+        var labels = await LabelExpander.LoadAsync(v, data.Database, data.Schema, data.Table, data.Columns, [data.Row], _ => true);
+        var incoming = new List<Incoming>();
+        foreach (var link in await IncomingAsync(v, data))
+        {
+            if (await v.AllowedAsync("view-table", data.Database.Name, link.Key.OtherTable))
+            {
+                incoming.Add(link);
+            }
+        }
+        var metadata = Metadata.Table(v.App, data.Database.Name, data.Table.Name);
+        var alternate = v.Absolute(v.PathWithFormat("json"));
+        var css = $"row db-{TildeEncoding.CssClass(data.Database.Name)} table-{TildeEncoding.CssClass(data.Table.Name)}";
+        var title = $"{data.Database.Name}: {data.Table.Name}";
+        var layout = await v.App.LayoutAsync(v.Http, title, css, await Crumbs.OfAsync(v, data.Database, data.Table.Name));
+        var subject = new PageSubject(data.Database, data.Table.Name, PrimaryKeys: data.Query.KeyValues);
+        var isPrivate = await v.IsPrivateAsync("view-table", data.Database.Name, data.Table.Name);
+        var model = new RowPageModel(
+            layout with
+            {
+                AlternateUrl = alternate,
+                FooterLinks = metadata.Links(),
+                QueryMilliseconds = data.Elapsed.TotalMilliseconds,
+            },
+            $"{data.Table.Name}: {string.Join(", ", data.Query.KeyValues)}{(isPrivate ? " 🔒" : "")}",
+            data.Database.Color,
+            new("Row actions", await v.App.Hooks.LinksAsync(plugin => plugin.RowActionsAsync(v.App, v.Actor, subject, v.Http))),
+            v.PathWithFormat("json"),
+            Rows(v, data, labels, metadata),
+            incoming.Select(link => new RowLinkModel(Phrases.Count(link.Count, "row"), link.Href, link.Key.OtherColumn, link.Key.OtherTable)).ToList()
+        );
+        return Respond.Html(RowSlice.Create(model), 200).With("Link", HtmlLinks.Alternate(alternate));
+    }
+
+    private static RowsModel Rows(ViewContext v, RowData data, LabelExpander labels, Metadata metadata)
+    {
+        // The key comes first, whatever the order of the table's columns.
+        var order = data.Columns.Select((name, i) => (Name: name, Index: i)).OrderBy(pair => data.Query.KeyColumns.IndexOf(pair.Name) is var at and >= 0 ? at : int.MaxValue).ToList();
+        var cells = new Cells(v, data.Database, data.Table.Name);
+        var home = v.App.UrlOf(data.Database, data.Table.Name);
+        var key = RowQuery.Segment(data.Query.KeyColumns.Select(name => data.Row[data.Columns.IndexOf(name)]));
+        var columns = new List<ColumnModel>();
+        var list = new List<CellModel>();
+        foreach (var (name, index) in order)
+        {
+            var info = data.Table.Column(name);
+            var isPk = data.Query.KeyColumns.Contains(name);
+            columns.Add(
+                new(name, Cells.Class(name))
+                {
+                    HasDetails = true,
+                    Type = info is null ? "integer" : info.Type.ToLowerInvariant(),
+                    IsNotNull = info?.NotNull == true,
+                    IsPk = isPk,
+                    Description = metadata.Columns.FirstOrDefault(pair => pair.Key == name) is { Key: not null } described ? described.Value : null,
+                }
+            );
+            var value = data.Row[index];
+            list.Add(
+                value is not null && labels.TryGet(name, value, out var label, out var foreign)
+                    ? cells.Expanded(name, value, label, $"{v.App.UrlOf(data.Database, foreign.OtherTable)}/{RowQuery.Segment([value])}")
+                    : cells.Make(name, value, $"{home}/{key}.blob?_blob_column={QueryArgs.Escape(name)}", isPk)
+            );
+        }
+        var labelColumn = RowLabels.ColumnOf(v, data.Database.Name, data.Table) is { } column ? data.Columns.IndexOf(column) : -1;
+        var rowLabel = labelColumn >= 0 && data.Row[labelColumn] is { } text ? PageToken.Text(text) : null;
+        return new($"Row of {data.Table.Name}", columns, [new(key, rowLabel, list)]);
+    }
+}

@@ -1,0 +1,125 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+using Datasette.Databases;
+using Datasette.Responses;
+using Datasette.Tables;
+
+namespace Datasette.Views;
+
+/// <summary>One page of a table or view: the question, the rows, and on demand what else may be shown.</summary>
+internal sealed class TableData
+{
+    public const int CountLimit = 10_000;
+    private readonly ViewContext v;
+    private (long? Count, bool IsLoaded) count;
+    private FacetResults? facets;
+
+    private TableData(ViewContext v, Database database, DatabaseSchema schema, RelationSchema relation)
+    {
+        this.v = v;
+        Database = database;
+        Schema = schema;
+        Relation = relation;
+    }
+
+    public Database Database { get; }
+
+    public DatabaseSchema Schema { get; }
+
+    public RelationSchema Relation { get; }
+
+    public JsonObject Config { get; private init; } = [];
+
+    public required TableQuery Query { get; init; }
+
+    public required TablePage Page { get; init; }
+
+    public TimeSpan Elapsed { get; private init; }
+
+    /// <summary>The next page, absolute; null on the last one.</summary>
+    public string? NextUrl { get; private init; }
+
+    public string Name => Relation.Name;
+
+    public static async Task<TableData> LoadAsync(ViewContext v, Database database, DatabaseSchema schema, RelationSchema relation)
+    {
+        var settings = v.App.Settings;
+        var config = v.App.Config.Table(database.Name, relation.Name);
+        if (!settings.AllowFacet && v.Args.Pairs.Any(pair => pair.Key.StartsWith("_facet", StringComparison.Ordinal)))
+        {
+            throw new DatasetteException(400, "_facet= is not allowed");
+        }
+        var options = new TableQueryOptions
+        {
+            DefaultPageSize = settings.DefaultPageSize,
+            MaxReturnedRows = settings.MaxReturnedRows,
+            AllowWhere = !v.Args.Has("_where") || await v.AllowedAsync("execute-sql", database.Name),
+            TableConfig = config,
+        };
+        var query = TableQuery.Parse(schema, relation, v.Args.Pairs, options);
+        var results = await database.ExecuteAsync(query.Sql, query.Parameters, null, TimeLimit(v), v.Ct);
+        var page = query.Complete(results.Rows);
+        return new TableData(v, database, schema, relation)
+        {
+            Config = config,
+            Query = query,
+            Page = page,
+            Elapsed = results.Elapsed,
+            NextUrl = page.Next is { } token ? NextOf(v, query, token) : null,
+        };
+    }
+
+    /// <summary>The limit of the setting, lowered by <c>_timelimit</c>.</summary>
+    public static TimeSpan TimeLimit(ViewContext v)
+    {
+        var limit = v.App.Settings.SqlTimeLimitMs;
+        if (v.Args["_timelimit"] is { Length: > 0 } text)
+        {
+            limit = int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var asked)
+                ? Math.Min(asked, limit)
+                : throw new DatasetteException(400, "_timelimit must be a number of milliseconds");
+        }
+        return TimeSpan.FromMilliseconds(limit);
+    }
+
+    /// <summary>Rows that match; no more than the limit plus one; null when the time ran out or nobody wants to know.</summary>
+    public async Task<long?> CountAsync()
+    {
+        if (!count.IsLoaded)
+        {
+            count = (await FindCountAsync(), true);
+        }
+        return count.Count;
+    }
+
+    public bool IsCountTruncated => count.Count == CountLimit + 1 && Database.IsMutable;
+
+    public async Task<FacetResults> FacetsAsync(bool withConfigured) =>
+        facets ??= v.Args.Flag("_nofacet") ? FacetResults.None : await new FacetRunner(v, Database, Schema, Relation, Query).RunAsync(withConfigured);
+
+    public async Task<IReadOnlyList<SuggestedFacet>> SuggestedFacetsAsync() =>
+        await new FacetRunner(v, Database, Schema, Relation, Query).SuggestAsync(await CountAsync() ?? long.MaxValue);
+
+    private async Task<long?> FindCountAsync()
+    {
+        if (v.Args.Flag("_nocount"))
+        {
+            return null;
+        }
+        if (!Query.IsFiltered && !Database.IsMutable && !Relation.IsView)
+        {
+            return await TableCounts.OfAsync(v.App, Database, Name, CountLimit + 1, TimeLimit(v), v.Ct);
+        }
+        return await Database.CountAsync(Query.FromSql, Query.FilterParameters, CountLimit + 1, TimeLimit(v), v.Ct);
+    }
+
+    private static string NextOf(ViewContext v, TableQuery query, string token)
+    {
+        var args = v.Args.Replace("_next", token);
+        if (query.Sort is { } sort)
+        {
+            args = args.Replace(query.IsDescending ? "_sort_desc" : "_sort", sort);
+        }
+        return v.Absolute(v.App.UrlPath(args.ToPath(v.Path)));
+    }
+}

@@ -1,0 +1,71 @@
+using System.Globalization;
+using Datasette.Databases;
+using Datasette.Responses;
+using Datasette.Tables;
+using Microsoft.AspNetCore.Http;
+
+namespace Datasette.Views;
+
+/// <summary>A table or view: page, JSON or CSV. A stored query of that name is shown when there is neither.</summary>
+internal static class TableView
+{
+    public static async Task<IResult> ShowAsync(ViewContext v)
+    {
+        var database = v.Database;
+        var schema = await database.SchemaAsync(v.Ct);
+        var name = v.TableName;
+        NoReferrer(v);
+        if (schema.Relation(name) is not { } relation)
+        {
+            return StoredQueries.Find(v.App, database.Name, name) is { } query
+                ? await QueryView.StoredAsync(v, database, query)
+                : throw new DatasetteException(404, "Table not found");
+        }
+        if (v.IsPost)
+        {
+            return Respond.PlainText("Method not allowed", 405);
+        }
+        await v.EnsureAllowedAsync("view-table", database.Name, name);
+        if (v.Format is not (null or "json" or "csv"))
+        {
+            throw new DatasetteException(404, $"Invalid format: {v.Format}");
+        }
+        if (FormRedirect.Of(v) is { } location)
+        {
+            return Respond.RedirectTo(location).With("Link", $"<{location}>; rel=preload");
+        }
+        if (v.Format == "csv")
+        {
+            return await TableCsv.ShowAsync(v, database, schema, relation);
+        }
+        if (v.Format == "json")
+        {
+            _ = DataShapes.Of(v.Args);
+        }
+        var data = await TableData.LoadAsync(v, database, schema, relation);
+        var answer = v.Format == "json" ? await TableJson.MakeAsync(v, data) : await TablePageBuilder.MakeAsync(v, data);
+        if (data.NextUrl is { } next)
+        {
+            answer.With("Link", HtmlLinks.Next(next));
+        }
+        return Cached(v, answer);
+    }
+
+    /// <summary>Addresses of rows may be private: they are not told to sites that a page links to.</summary>
+    public static void NoReferrer(ViewContext v) => v.Http.Response.Headers["Referrer-Policy"] = "no-referrer";
+
+    /// <summary>How long a proxy may keep the answer: the setting, or <c>_ttl</c>.</summary>
+    public static Response Cached(ViewContext v, Response answer)
+    {
+        if (v.App.Options.NoCache || answer.Status != 200)
+        {
+            return answer;
+        }
+        var seconds = v.App.Settings.DefaultCacheTtl;
+        if (v.Args["_ttl"] is { Length: > 0 } text && int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var asked))
+        {
+            seconds = asked;
+        }
+        return answer.With("Cache-Control", seconds == 0 ? "no-cache" : string.Create(CultureInfo.InvariantCulture, $"max-age={seconds}"));
+    }
+}
