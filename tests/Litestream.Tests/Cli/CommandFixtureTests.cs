@@ -88,7 +88,9 @@ public sealed partial class CommandFixtureTests
         }
         Compare(row, run, folder);
         var created = row["created"]?.AsArray().Select(n => (string)n!) ?? [];
-        foreach (var name in created.Where(n => !n.EndsWith("-shm", StringComparison.Ordinal) && !n.EndsWith("-wal", StringComparison.Ordinal)))
+        foreach (
+            var name in created.Where(n => !n.EndsWith("-shm", StringComparison.Ordinal) && !n.EndsWith("-wal", StringComparison.Ordinal))
+        )
             Assert.Contains(name, Top(folder).Except(before));
         if (!created.Any() && !id.StartsWith("replicate", StringComparison.Ordinal))
             Assert.Equal(before, Top(folder));
