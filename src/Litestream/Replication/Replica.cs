@@ -164,7 +164,10 @@ internal sealed class Replica : IAsyncDisposable
         }
         _services.Log.ReplicaPosition(_feed.Name, _name, Status.Location, position);
         if (!_toldGenerations && await _client.HasGenerationsAsync(cancellationToken).ConfigureAwait(false))
+        {
+            Status = Status with { HoldsGenerations = true };
             _services.Log.HoldsGenerations(_feed.Name, _name, Status.Location);
+        }
         _toldGenerations = true;
         return position;
     }
