@@ -41,13 +41,21 @@ internal sealed class YamlConfigReader
         catch (Exception e) when (e is InvalidOperationException or ArgumentException)
         {
             // The parser's own way to fail at a flow collection that is never closed, among others.
-            throw new ConfigSyntaxException("could not find what was expected here", (int)reader._lastEnd.Line, (int)reader._lastEnd.Column);
+            throw new ConfigSyntaxException(
+                "could not find what was expected here",
+                (int)reader._lastEnd.Line,
+                (int)reader._lastEnd.Column
+            );
         }
         catch (YamlException e)
         {
             var message = e.Message;
             var end = message.IndexOf("): ", StringComparison.Ordinal);
-            throw new ConfigSyntaxException(message.StartsWith('(') && end > 0 ? message[(end + 3)..] : message, (int)e.Start.Line, (int)e.Start.Column);
+            throw new ConfigSyntaxException(
+                message.StartsWith('(') && end > 0 ? message[(end + 3)..] : message,
+                (int)e.Start.Line,
+                (int)e.Start.Column
+            );
         }
     }
 
@@ -73,9 +81,8 @@ internal sealed class YamlConfigReader
     private JsonNode? Value(string path, int depth)
     {
         var current = _parser.Current!;
-        if (current is not Scalar { Value.Length: 0, Style: ScalarStyle.Plain })
+        if (!IsLeftOut(current))
         {
-            // A value that is left out has no place of its own.
             _lastEnd = current.End;
         }
 
@@ -91,7 +98,9 @@ internal sealed class YamlConfigReader
                 return Alias(alias);
             case Scalar scalar:
                 _parser.MoveNext();
-                return Remember(scalar, YamlScalar.Resolve(scalar) ?? throw Failure(scalar, $"unknown tag {scalar.Tag}"), out var value) ? value : null;
+                return Remember(scalar, YamlScalar.Resolve(scalar) ?? throw Failure(scalar, $"unknown tag {scalar.Tag}"), out var value)
+                    ? value
+                    : null;
             case SequenceStart sequence:
                 CheckTag(sequence, sequence.Tag, "tag:yaml.org,2002:seq");
                 _parser.MoveNext();
@@ -110,7 +119,11 @@ internal sealed class YamlConfigReader
         var result = new JsonArray();
         while (!_parser.Accept<SequenceEnd>(out _))
         {
-            CheckComma(isFlow && result.Count > 0);
+            if (isFlow && result.Count > 0)
+            {
+                CheckSeparator(',');
+            }
+
             var itemPath = ConfigDocument.Path(path, result.Count.ToString(CultureInfo.InvariantCulture));
             _document.Mark(itemPath, Position(_parser.Current!));
             result.Add(Value(itemPath, depth + 1));
@@ -126,11 +139,16 @@ internal sealed class YamlConfigReader
         var merged = new List<JsonObject>();
         while (!_parser.Accept<MappingEnd>(out _))
         {
-            CheckComma(isFlow && result.Count + merged.Count > 0);
+            if (isFlow && result.Count + merged.Count > 0)
+            {
+                CheckSeparator(',');
+            }
+
             var position = Position(_parser.Current!);
             var key = Key(out var isMerge);
             var keyPath = ConfigDocument.Path(path, key);
             var start = _parser.Current!;
+            CheckSeparator(':');
             if (isMerge)
             {
                 AddMerged(merged, Value(keyPath, depth + 1), start);
@@ -153,16 +171,19 @@ internal sealed class YamlConfigReader
         return result;
     }
 
-    // The parser lets items of {} and [] follow one another without a comma, which then mean something else than was written.
-    private void CheckComma(bool isNeeded)
+    // The parser takes {a: 1 b: 2} and {"a" 1}, and makes of them something else than was meant.
+    private void CheckSeparator(char separator)
     {
         var next = _parser.Current!;
         var (from, to) = ((int)_lastEnd.Index, (int)next.Start.Index);
-        if (isNeeded && to >= from && !_text.AsSpan(from, to - from).Contains(','))
+        if (!IsLeftOut(next) && to >= from && !_text.AsSpan(from, to - from).Contains(separator))
         {
-            throw Failure(next, "expected ',' or the end of the collection before this");
+            throw Failure(next, $"expected '{separator}' before this");
         }
     }
+
+    // A value that is left out has no place of its own.
+    private static bool IsLeftOut(ParsingEvent value) => value is Scalar { Value.Length: 0, Style: ScalarStyle.Plain };
 
     // Keys are text, as they are in JSON: 1 and "1" are the same name of a table.
     private string Key(out bool isMerge)

@@ -84,8 +84,11 @@ public sealed class InternalDatabase : IAsyncDisposable
     /// <param name="sql">One SELECT.</param>
     /// <param name="parameters">Values by name without colon.</param>
     /// <param name="ct">Stops it.</param>
-    public async Task<IReadOnlyList<object?[]>> AskAsync(string sql, IReadOnlyDictionary<string, object?>? parameters, CancellationToken ct = default) =>
-        (await Database.ExecuteAsync(sql, parameters, ct: ct)).Rows;
+    public async Task<IReadOnlyList<object?[]>> AskAsync(
+        string sql,
+        IReadOnlyDictionary<string, object?>? parameters,
+        CancellationToken ct = default
+    ) => (await Database.ExecuteAsync(sql, parameters, ct: ct)).Rows;
 
     /// <summary>Replaces the queries that stand in configuration; those of users and plugins stay.</summary>
     /// <param name="queries">Database and name of each.</param>
@@ -203,7 +206,8 @@ public sealed class InternalDatabase : IAsyncDisposable
     private static int ClearTables(SqliteConnection connection) =>
         SqlStatement.Execute(connection, "delete from catalog_tables") + SqlStatement.Execute(connection, "delete from catalog_views");
 
-    private static Dictionary<string, object?> Values(params (string Name, object? Value)[] values) => values.ToDictionary(v => v.Name, v => v.Value);
+    private static Dictionary<string, object?> Values(params (string Name, object? Value)[] values) =>
+        values.ToDictionary(v => v.Name, v => v.Value);
 
     private static int ExecuteAll(SqliteConnection connection, string sql)
     {

@@ -41,6 +41,8 @@ public sealed class DatasetteConfigTests : IDisposable
     [InlineData("a: 1\n---\nb: 2", ":2:")]
     [InlineData("{\n  \"a\": 1,\n  \"b\" 2\n}", ":3:")]
     [InlineData("x: {a: 1 b: 2}", ":1:")]
+    [InlineData("x: {a: {} b: 2}", ":1:")]
+    [InlineData("x: [[1] [2]]", ":1:")]
     [InlineData("x: ['a' 'b']", ":1:")]
     [InlineData("x: \"abc", ":1:")]
     public void Load_InvalidFile_NamesFileLineAndColumn(string text, string part)
@@ -56,8 +58,13 @@ public sealed class DatasetteConfigTests : IDisposable
     [Fact]
     public void Load_AliasBomb_IsRefused()
     {
-        var text = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + string.Concat(Enumerable.Range(1, 9).Select(i => $"a{i}: &a{i} [{string.Join(", ", Enumerable.Repeat($"*a{i - 1}", 9))}]\n"));
-        Assert.Contains("too many", Assert.Throws<StartupException>(() => DatasetteConfig.Load(null, Write("bomb.yaml", text), [])).Message);
+        var text =
+            "a0: &a0 [x, x, x, x, x, x, x, x, x]\n"
+            + string.Concat(Enumerable.Range(1, 9).Select(i => $"a{i}: &a{i} [{string.Join(", ", Enumerable.Repeat($"*a{i - 1}", 9))}]\n"));
+        Assert.Contains(
+            "too many",
+            Assert.Throws<StartupException>(() => DatasetteConfig.Load(null, Write("bomb.yaml", text), [])).Message
+        );
         var deep = string.Concat(Enumerable.Repeat("[", 3000));
         Assert.Throws<StartupException>(() => DatasetteConfig.Load(null, Write("deep.yaml", "a: " + deep), []));
         Assert.Throws<StartupException>(() => DatasetteConfig.Load(null, Write("deep.json", deep), []));
@@ -249,7 +256,9 @@ public sealed class DatasetteConfigTests : IDisposable
         Assert.Equal("from env", (string?)config.PluginConfig("p")!["env"]);
         Assert.Equal(variable, (string?)config.Redacted()["plugins"]!["p"]!["env"]!["$env"]);
 
-        var bad = Assert.Throws<StartupException>(() => Config("""{"plugins": {"p": {"x": {"$file": "/no/such/file"}}}}""").PluginConfig("p"));
+        var bad = Assert.Throws<StartupException>(() =>
+            Config("""{"plugins": {"p": {"x": {"$file": "/no/such/file"}}}}""").PluginConfig("p")
+        );
         Assert.Contains("/no/such/file", bad.Message);
         Assert.Contains("c.json:1:", bad.Message);
     }
@@ -257,7 +266,9 @@ public sealed class DatasetteConfigTests : IDisposable
     [Fact]
     public void Redacted_MasksWhatSoundsSecret()
     {
-        var config = Config("""{"plugins": {"p": {"api_token": "x", "Secret-Thing": "y", "nested": [{"password": "z", "fine": 1}], "dsn_url": {"a": 1}, "hash_it": 1}}}""");
+        var config = Config(
+            """{"plugins": {"p": {"api_token": "x", "Secret-Thing": "y", "nested": [{"password": "z", "fine": 1}], "dsn_url": {"a": 1}, "hash_it": 1}}}"""
+        );
         Assert.Equal(
             """{"plugins":{"p":{"api_token":"***","Secret-Thing":"y","nested":[{"password":"***","fine":1}],"dsn_url":"***","hash_it":"***"}}}""",
             config.Redacted().ToJsonString()

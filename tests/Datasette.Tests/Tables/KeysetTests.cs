@@ -40,7 +40,10 @@ public sealed class KeysetTests
             {
                 var order = string.Join(", ", table.RowKeys.Select(k => $"\"{k}\""));
                 order = sort is null ? order : $"s {(sort == "_sort" ? "" : "desc")}, {order}";
-                var expected = await database.ExecuteAsync($"select rowid_or_key from (select {Key(table)} as rowid_or_key, t.* from t order by {order})", ct: Ct);
+                var expected = await database.ExecuteAsync(
+                    $"select rowid_or_key from (select {Key(table)} as rowid_or_key, t.* from t order by {order})",
+                    ct: Ct
+                );
                 var size = random.Next(1, 8);
                 var seen = await WalkAsync(database, schema, table, sort, size);
                 var problem = $"seed {seed}: {create} with s {type}, {sort}, pages of {size}";
@@ -52,7 +55,13 @@ public sealed class KeysetTests
     [Fact]
     public void Token_OfTooFewComponents_IsIgnored()
     {
-        var table = new TableSchema { Name = "t", Columns = [new("a", "text", false, null, 1, 0), new("b", "text", false, null, 2, 0)], Definition = [], PrimaryKeys = ["a", "b"] };
+        var table = new TableSchema
+        {
+            Name = "t",
+            Columns = [new("a", "text", false, null, 1, 0), new("b", "text", false, null, 2, 0)],
+            Definition = [],
+            PrimaryKeys = ["a", "b"],
+        };
         var schema = new DatabaseSchema([table], []);
         var query = TableQuery.Parse(schema, table, [new("_next", "x")], new TableQueryOptions());
         Assert.Equal("select a, b from t order by a, b limit 101", query.Sql);
@@ -62,7 +71,8 @@ public sealed class KeysetTests
     }
 
     // A text that tells rows apart also where keys are NULL: every row carries its number at the end of the sort column's neighbour.
-    private static string Key(TableSchema table) => string.Join(" || '/' || ", table.RowKeys.Select(k => $"quote(t.\"{k}\")")) + " || '/' || quote(t.s)";
+    private static string Key(TableSchema table) =>
+        string.Join(" || '/' || ", table.RowKeys.Select(k => $"quote(t.\"{k}\")")) + " || '/' || quote(t.s)";
 
     private static async Task<List<object?>> WalkAsync(Database database, DatabaseSchema schema, TableSchema table, string? sort, int size)
     {
@@ -83,7 +93,10 @@ public sealed class KeysetTests
             }
 
             token = page.Next;
-            Assert.True(seen.Count < 1000, "it never ends");
+            Assert.True(
+                seen.Count < 1000,
+                $"{table.Sql}, {sort}, pages of {size}: never ends at {query.Sql} {string.Join(' ', query.Parameters)}"
+            );
         } while (token is not null);
         return seen;
     }

@@ -12,7 +12,19 @@ namespace Datasette.Tests.Tables;
 /// <summary>Recorded answers of the original, as far as tables decide them: rows, tokens, SQL, words, counts, errors.</summary>
 public sealed class RecordedTableTests
 {
-    private static readonly string[] Groups = ["table-json", "filter", "sort", "page-size", "columns", "where", "through", "search", "paginate", "extra-table"];
+    private static readonly string[] Groups =
+    [
+        "table-json",
+        "filter",
+        "sort",
+        "page-size",
+        "columns",
+        "where",
+        "through",
+        "search",
+        "paginate",
+        "extra-table",
+    ];
 
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 
@@ -30,7 +42,8 @@ public sealed class RecordedTableTests
         {
             // Extras are a matter of the pages above, and the inner column of a full-text table is an opaque number.
             var error = line["json"] is JsonObject body ? body["error"]?.ToString() : null;
-            var isElsewhere = error?.StartsWith("Unknown _extra", StringComparison.Ordinal) == true || line["id"]!.ToString() == "table-json-019";
+            var isElsewhere =
+                error?.StartsWith("Unknown _extra", StringComparison.Ordinal) == true || line["id"]!.ToString() == "table-json-019";
             if (isElsewhere || !Groups.Contains(line["group"]!.ToString()) || line["allowed"] is not null)
             {
                 continue;
@@ -151,7 +164,12 @@ public sealed class RecordedTableTests
                 }
 
                 ownToken = page!.Next;
-                Check(failures, $"{line["id"]} page {i} of {start} is last", (i == pages.Count - 1).ToString(), (ownToken is null).ToString());
+                Check(
+                    failures,
+                    $"{line["id"]} page {i} of {start} is last",
+                    (i == pages.Count - 1).ToString(),
+                    (ownToken is null).ToString()
+                );
                 if (ownToken is null)
                 {
                     break;
@@ -160,7 +178,12 @@ public sealed class RecordedTableTests
 
             string RowsOf(JsonNode recorded)
             {
-                var rows = recorded["json"] is JsonArray bare ? bare : (recorded["json"]?["rows"] as JsonArray ?? [.. (recorded["json"] as JsonObject ?? []).Select(p => p.Value?.DeepClone())]);
+                var rows = recorded["json"] is JsonArray bare
+                    ? bare
+                    : (
+                        recorded["json"]?["rows"] as JsonArray
+                        ?? [.. (recorded["json"] as JsonObject ?? []).Select(p => p.Value?.DeepClone())]
+                    );
                 return Comparable(rows);
             }
         }
@@ -234,7 +257,8 @@ public sealed class RecordedTableTests
 
     private static JsonArray ToArrays(TablePage page) => new([.. page.Rows.Select(r => (JsonNode)new JsonArray([.. r.Select(Value)]))]);
 
-    private static JsonObject ToObject(IReadOnlyDictionary<string, object?> values) => new(values.Select(p => KeyValuePair.Create(p.Key, Value(p.Value))));
+    private static JsonObject ToObject(IReadOnlyDictionary<string, object?> values) =>
+        new(values.Select(p => KeyValuePair.Create(p.Key, Value(p.Value))));
 
     private static JsonNode? Value(object? value)
     {
@@ -255,7 +279,9 @@ public sealed class RecordedTableTests
         return node switch
         {
             null => "null",
-            JsonObject map => "{" + string.Join(",", map.OrderBy(p => p.Key, StringComparer.Ordinal).Select(p => $"{p.Key}:{Comparable(p.Value)}")) + "}",
+            JsonObject map => "{"
+                + string.Join(",", map.OrderBy(p => p.Key, StringComparer.Ordinal).Select(p => $"{p.Key}:{Comparable(p.Value)}"))
+                + "}",
             JsonArray list => "[" + string.Join(",", list.Select(Comparable)) + "]",
             _ when node.GetValueKind() == JsonValueKind.Number && node.ToJsonString().AsSpan().ContainsAny('.', 'e', 'E') => SqlText.Real(
                 double.Parse(node.ToJsonString(), System.Globalization.CultureInfo.InvariantCulture)

@@ -28,6 +28,7 @@ public sealed class S3RequestsTests
         Assert.Equal(Convert.ToHexStringLower(SHA256.HashData("hello"u8)), request["x-amz-content-sha256"]);
         Assert.Null(request["x-amz-trailer"]);
         Assert.Null(request["Content-Encoding"]);
+        Assert.Null(request["Expect"]);
         Assert.Null(request["If-None-Match"]);
         Assert.Null(request["x-amz-storage-class"]);
     }
@@ -77,6 +78,7 @@ public sealed class S3RequestsTests
         Assert.InRange(server.MostAtOnce, 1, 2);
         Assert.Contains("<PartNumber>5</PartNumber>", server.Requests[^1].Body, StringComparison.Ordinal);
         Assert.All(parts, p => Assert.Null(p["x-amz-trailer"]));
+        Assert.All(parts, p => Assert.Equal("100-continue", p["Expect"]));
     }
 
     [Fact]

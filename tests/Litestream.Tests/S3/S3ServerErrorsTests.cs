@@ -40,6 +40,20 @@ public sealed class S3ServerErrorsTests
     }
 
     [Fact]
+    public async Task SmallPutsThatAreRefused_DoNotSpoilTheConnectionForTheNextRequest()
+    {
+        var server = await ServerAsync();
+        await using var store = S3ObjectStore.Backend.Open(server.Options("no-such-bucket"));
+        for (var i = 0; i < 30; i++)
+        {
+            var e = await Assert.ThrowsAsync<LitestreamException>(() =>
+                store.PutAsync("k", new MemoryStream(new byte[i * 100]), PutOptions.None, Cancel)
+            );
+            Assert.Contains("NoSuchBucket", e.Message, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
     public async Task BucketAppears_NextTryWorks()
     {
         var server = await ServerAsync();
@@ -183,7 +197,7 @@ public sealed class S3ServerErrorsTests
         {
             var e = await Assert.ThrowsAsync<LitestreamException>(call);
             Assert.True(expected == e.Error, e.ToString());
-            Assert.True(e.IsTransient);
+            Assert.True(e.IsTransient, e.ToString());
             Assert.NotNull(e.Hint);
             Assert.Contains(text, e.Message, StringComparison.Ordinal);
             Assert.Contains(bucket, e.Message, StringComparison.Ordinal);
