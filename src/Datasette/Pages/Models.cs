@@ -479,3 +479,17 @@ public sealed record QueryModel
     /// <summary>What stops a query.</summary>
     public required string Limits { get; init; }
 }
+
+/// <summary>A page of statements.</summary>
+/// <param name="Layout">The frame.</param>
+/// <param name="Heading">Its heading.</param>
+/// <param name="Sections">The statements (as text) with the name of their database (as address); no name where there is only one.</param>
+public sealed record SchemaModel(LayoutModel Layout, string Heading, IReadOnlyList<TextLink> Sections);
+
+/// <summary>Attributes that are left out when there is nothing to say. Razor leaves out null only for names without <c>data-</c>.</summary>
+public static class OptionalAttribute
+{
+    /// <summary>The attribute with a space before it, or nothing.</summary>
+    public static IHtmlContent Of(string name, string? value) =>
+        value is null ? HtmlString.Empty : new HtmlString($" {name}=\"{System.Text.Encodings.Web.HtmlEncoder.Default.Encode(value)}\"");
+}

@@ -145,7 +145,7 @@ internal static class TablePageBuilder
 
     private static List<FilterRowModel> FilterRows(TableData data)
     {
-        var names = data.Relation.ColumnNames;
+        var names = TableQueryParser.AllColumns(data.Relation);
         var rows = new List<FilterRowModel>();
         foreach (var (i, filter) in data.Query.Filters.Index())
         {
@@ -264,7 +264,7 @@ internal static class TablePageBuilder
                     list.Add(cells.Make(columns[i], row[i], blob));
                 }
             }
-            rows.Add(new(key, label >= 0 && row[label] is not null ? PageToken.Text(row[label]) : null, list));
+            rows.Add(new(key, label >= 0 && row[label] is not (null or "") ? PageToken.Text(row[label]) : null, list));
         }
         return rows;
     }
