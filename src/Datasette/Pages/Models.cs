@@ -281,6 +281,12 @@ public sealed record FacetModel(
     bool IsTruncated
 );
 
+/// <summary>A facet worth asking for.</summary>
+/// <param name="Name">Its column.</param>
+/// <param name="Href">Adds it.</param>
+/// <param name="Kind">What it counts, in brackets; empty for values.</param>
+public sealed record SuggestionModel(string Name, string Href, string Kind);
+
 /// <summary>A link with its text.</summary>
 /// <param name="Text">The text.</param>
 /// <param name="Href">Where it leads.</param>
@@ -365,7 +371,7 @@ public sealed record TableModel
     public bool CanStream { get; init; }
 
     /// <summary>Facets worth asking for.</summary>
-    public IReadOnlyList<TextLink> SuggestedFacets { get; init; } = [];
+    public IReadOnlyList<SuggestionModel> SuggestedFacets { get; init; } = [];
 
     /// <summary>Facets that ran out of time.</summary>
     public IReadOnlyList<string> TimedOutFacets { get; init; } = [];

@@ -48,7 +48,7 @@ internal static class TablePageBuilder
             CsvHidden = CsvHidden(v.Args),
             HasLabels = expand is not null,
             CanStream = data.NextUrl is not null && v.App.Settings.AllowCsvStream,
-            SuggestedFacets = suggested.Select(facet => new TextLink(facet.Name + Kind(facet.Type), facet.ToggleUrl + "#facet-" + TildeEncoding.CssClass(facet.Name))).ToList(),
+            SuggestedFacets = suggested.Select(facet => new SuggestionModel(facet.Name, facet.ToggleUrl + "#facet-" + TildeEncoding.CssClass(facet.Name), Kind(facet.Type))).ToList(),
             TimedOutFacets = facets.TimedOut,
             Facets = facets.Sorted.Select(facet => Facet(v, facet)).ToList(),
             Rows = new($"Rows of {data.Name}", Columns(v, data, metadata), Rows(v, data, labels)),
