@@ -28,9 +28,9 @@ internal static partial class HtmlFacts
         {
             ["title"] = document.QuerySelector("head > title") is { } title ? Text(title) : null,
             ["body_class"] = Strings(document.Body!.ClassList.Order(StringComparer.Ordinal)),
-            ["h1"] = Strings(Main(document, "h1").Select(Text)),
-            ["h2"] = Strings(Main(document, "h2").Select(Text)),
-            ["h3"] = Strings(Main(document, "h3").Select(Text)),
+            ["h1"] = Strings(InMain(document, "h1").Select(Text)),
+            ["h2"] = Strings(InMain(document, "h2").Select(Text)),
+            ["h3"] = Strings(InMain(document, "h3").Select(Text)),
             ["crumbs"] = Links(document.QuerySelectorAll("p.crumbs a")),
             ["nav_menu"] = Links(document.QuerySelectorAll(".nav-menu a")),
             ["logout_form"] = document.QuerySelector("form.nav-menu-logout") is not null ? true : null,
@@ -44,40 +44,40 @@ internal static partial class HtmlFacts
             ),
             ["robots"] = document.QuerySelector("meta[name=robots]")?.GetAttribute("content"),
             ["messages"] = new JsonArray(
-                Main(document, ".message-info, .message-warning, .message-error")
+                InMain(document, ".message-info, .message-warning, .message-error")
                     .Select(e =>
                         (JsonNode)new JsonArray(e.ClassList.First(c => c.StartsWith("message-", StringComparison.Ordinal))["message-".Length..], Text(e))
                     )
                     .ToArray()
             ),
-            ["description"] = Strings(Main(document, ".metadata-description").Select(Text)),
+            ["description"] = Strings(InMain(document, ".metadata-description").Select(Text)),
             ["column_descriptions"] = new JsonArray(
-                Main(document, "dl.column-descriptions dt")
+                InMain(document, "dl.column-descriptions dt")
                     .Select(dt => (JsonNode)new JsonArray(Text(dt), dt.NextElementSibling is { } dd ? Text(dd) : ""))
                     .ToArray()
             ),
             ["actions"] = Actions(document),
-            ["forms"] = new JsonArray(Main(document, "form").Select(Form).ToArray()),
-            ["tables"] = new JsonArray(Main(document, "table").Select(Table).ToArray()),
-            ["zero_results"] = Strings(Main(document, "p.zero-results").Select(Text)),
-            ["facets"] = new JsonArray(Main(document, ".facet-results .facet-info").Select(Facet).ToArray()),
+            ["forms"] = new JsonArray(InMain(document, "form").Select(Form).ToArray()),
+            ["tables"] = new JsonArray(InMain(document, "table").Select(Table).ToArray()),
+            ["zero_results"] = Strings(InMain(document, "p.zero-results").Select(Text)),
+            ["facets"] = new JsonArray(InMain(document, ".facet-results .facet-info").Select(Facet).ToArray()),
             ["suggested_facets"] = document.QuerySelector("p.suggested-facets") is { } suggested ? Text(suggested) : null,
-            ["export_links"] = Links(Main(document, "p.export-links a")),
+            ["export_links"] = Links(InMain(document, "p.export-links a")),
             ["extra_wheres"] = new JsonArray(
-                Main(document, ".extra-wheres li")
+                InMain(document, ".extra-wheres li")
                     .Select(li => (JsonNode)new JsonArray(Text(li), Strings(li.QuerySelectorAll("a[href]").Select(Href))))
                     .ToArray()
             ),
             ["databases"] = Databases(document),
-            ["db_tables"] = new JsonArray(Main(document, ".db-table").Select(DbTable).ToArray()),
+            ["db_tables"] = new JsonArray(InMain(document, ".db-table").Select(DbTable).ToArray()),
             ["list_items"] = Strings(
-                Main(document, "li")
+                InMain(document, "li")
                     .Where(li => li.Closest(".facet-results, details, .extra-wheres") is null && li.QuerySelector("input,select,textarea") is null)
                     .Select(Text)
             ),
-            ["pre"] = new JsonArray(Main(document, "pre").Select(Pre).ToArray()),
+            ["pre"] = new JsonArray(InMain(document, "pre").Select(Pre).ToArray()),
             ["links"] = Links(
-                Main(document, "a[href]")
+                InMain(document, "a[href]")
                     .Where(a => a.Closest("table, .facet-results, details.actions-menu-links") is null)
                     .DistinctBy(a => (Text(a), Href(a)))
             ),
@@ -124,7 +124,7 @@ internal static partial class HtmlFacts
         }
     }
 
-    private static IEnumerable<IElement> Main(IDocument document, string selector) =>
+    private static IEnumerable<IElement> InMain(IDocument document, string selector) =>
         document.Body!.QuerySelectorAll(selector).Where(e => e.Closest("header, footer, navigation-search, template, dialog") is null);
 
     private static string Href(IElement a) => CanonicalUrl.Of(a.GetAttribute("href") ?? "");
@@ -313,7 +313,7 @@ internal static partial class HtmlFacts
         {
             return list;
         }
-        foreach (var h2 in Main(document, "h2").Where(h => h.QuerySelector("a") is not null))
+        foreach (var h2 in InMain(document, "h2").Where(h => h.QuerySelector("a") is not null))
         {
             var link = h2.QuerySelector("a")!;
             var paragraphs = new List<IElement>();
