@@ -64,6 +64,8 @@ public static class LitestreamCommand
         if (top.Subcommands.FirstOrDefault(c => c.Name == args[0]) is not { } command)
             return Unknown(top, args[0], error);
         var usage = Usage.Of(command.Name);
+        if (LaterCommands.Contains(command.Name) && !args.Skip(1).Any(CliFlags.AsksForHelp))
+            return CliRunner.Fail(error, LaterCommands.Later(command.Name));
         return await CliRunner
             .GuardAsync(
                 output,

@@ -25,7 +25,10 @@ public sealed record LogSettings(LogLevel Level = LogLevel.Information, LogType 
     private static readonly string[] s_levels = ["trace", "debug", "info", "warn", "error"];
     private static readonly string[] s_types = ["text", "json", "pretty"];
 
-    internal string LevelName => Level == LogLevel.Information ? "info" : Level == LogLevel.Warning ? "warn" : Level.ToString().ToLowerInvariant();
+    internal string LevelName =>
+        Level == LogLevel.Information ? "info"
+        : Level == LogLevel.Warning ? "warn"
+        : Level.ToString().ToLowerInvariant();
 
     internal static LogLevel ParseLevel(string field, string text, ConfigPlace? place = null) =>
         text.Trim().ToLowerInvariant() switch

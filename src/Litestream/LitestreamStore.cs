@@ -182,7 +182,9 @@ public sealed class LitestreamStore : IAsyncDisposable
 
     private async Task<bool> FinishAsync(Entry entry, CancellationToken cancellationToken)
     {
-        var complete = await new FinalSync(entry.Database, _options, _services).RunAsync(cancellationToken).ConfigureAwait(false);
+        var complete = await new FinalSync(entry.Database, _options.ShutdownSyncTimeout, _options.ShutdownSyncInterval, _services)
+            .RunAsync(cancellationToken)
+            .ConfigureAwait(false);
         await entry.Database.DisposeAsync().ConfigureAwait(false);
         _services.Log.Stopped(entry.Database.Options.Path, entry.Database.Status.Txid, complete);
         return complete;

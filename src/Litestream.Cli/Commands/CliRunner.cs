@@ -46,7 +46,7 @@ internal static class CliRunner
         }
         catch (CliException e)
         {
-            return Fail(error, e.Message, e.Hint);
+            return Fail(error, e);
         }
         catch (LitestreamException e)
         {
@@ -72,6 +72,9 @@ internal static class CliRunner
             error.WriteLine($"Try: {OneLine(hint)}");
         return 1;
     }
+
+    /// <summary>Prints a failure; returns 1.</summary>
+    public static int Fail(TextWriter error, CliException failure) => Fail(error, failure.Message, failure.Hint);
 
     private static string OneLine(string text) => text.ReplaceLineEndings(" ").Trim();
 

@@ -109,10 +109,22 @@ internal sealed class YamlDocument
     {
         // An error noticed at the end of the file is shown on the last line that has text.
         var lines = text.TrimEnd().AsSpan().Count('\n') + 1;
-        var line = (int)Math.Min(e.Start.Line, lines);
+        var line = (int)Math.Min(Math.Max(e.Start.Line, e.End.Line), lines);
         var message = e.Message.TrimEnd('.');
+        if (message.Contains("tab", StringComparison.Ordinal))
+            line = TabLine(text, line);
         if (message.StartsWith("While ", StringComparison.Ordinal) && message.IndexOf(", ", StringComparison.Ordinal) is > 0 and var comma)
             message = message[(comma + 2)..];
         return new LitestreamException(LitestreamError.InvalidConfiguration, $"yaml: line {line}: {message}", e) { Path = file };
+    }
+
+    // The parser gives the line before the one that is indented by a tab.
+    private static int TabLine(string text, int line)
+    {
+        var lines = text.Split('\n');
+        for (var i = line - 1; i < lines.Length; i++)
+            if (lines[i].AsSpan(0, lines[i].Length - lines[i].AsSpan().TrimStart().Length).Contains('\t'))
+                return i + 1;
+        return line;
     }
 }

@@ -2,6 +2,7 @@ using Litestream.Cli;
 using Litestream.Cli.Commands;
 using Litestream.Replicas;
 using Litestream.S3;
+using Xunit;
 
 namespace Litestream.Tests.Cli;
 

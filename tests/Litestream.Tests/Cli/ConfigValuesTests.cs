@@ -1,5 +1,6 @@
 using Litestream.Cli.Commands;
 using Litestream.Cli.Configuration;
+using Xunit;
 
 namespace Litestream.Tests.Cli;
 

@@ -1,4 +1,5 @@
 using Litestream.Cli;
+using Xunit;
 
 namespace Litestream.Tests.Cli;
 

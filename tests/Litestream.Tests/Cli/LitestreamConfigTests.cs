@@ -2,6 +2,7 @@ using Litestream.Cli;
 using Litestream.Replicas;
 using Litestream.S3;
 using Microsoft.Extensions.Logging;
+using Xunit;
 
 namespace Litestream.Tests.Cli;
 
@@ -135,9 +136,15 @@ public sealed class LitestreamConfigTests
     }
 
     [Theory]
-    [InlineData("dbs: [{path: /a, replica: {path: /b, sync-interval: 10}}]", "dbs[0].replica.sync-interval: a duration needs a unit (got 10)")]
+    [InlineData(
+        "dbs: [{path: /a, replica: {path: /b, sync-interval: 10}}]",
+        "dbs[0].replica.sync-interval: a duration needs a unit (got 10)"
+    )]
     [InlineData("dbs: [{path: /a, replica: {path: /b, sync-interval: 1d}}]", "dbs[0].replica.sync-interval: not a duration (got 1d)")]
-    [InlineData("dbs: [{path: /a, replica: {path: /b, sync-interval: 0s}}]", "dbs[0].replica.sync-interval: must be greater than 0 (got 0s)")]
+    [InlineData(
+        "dbs: [{path: /a, replica: {path: /b, sync-interval: 0s}}]",
+        "dbs[0].replica.sync-interval: must be greater than 0 (got 0s)"
+    )]
     [InlineData("snapshot: {interval: 0s}", "snapshot.interval: must be greater than 0 (got 0s)")]
     [InlineData("snapshot: {retention: -1h}", "snapshot.retention: must be greater than 0 (got -1h0m0s)")]
     [InlineData("l0-retention: -1s", "l0-retention: must not be less than 0 (got -1s)")]
@@ -174,7 +181,10 @@ public sealed class LitestreamConfigTests
     [InlineData("dbs: [{path: /a, replica: {type: s4, path: y}}]", "dbs[0].replica.type: unknown replica type (got s4)")]
     [InlineData("dbs: [{path: /a, replica: {sync-interval: 1s}}]", "dbs[0].replica: needs 'url' or 'path'")]
     [InlineData("dbs: [{path: /a, replica: /b}, {path: /x/../a, replica: /c}]", "dbs[1].path: stands also in dbs[0] (got /a)")]
-    [InlineData("dbs: [{path: /a, meta-path: /m, replica: /b}, {path: /c, meta-path: /m, replica: /d}]", "dbs[1].meta-path: is also used by dbs[0] (got /m)")]
+    [InlineData(
+        "dbs: [{path: /a, meta-path: /m, replica: /b}, {path: /c, meta-path: /m, replica: /d}]",
+        "dbs[1].meta-path: is also used by dbs[0] (got /m)"
+    )]
     [InlineData(
         "dbs: [{path: /a, replica: /b}, {path: /c, replica: 'file:///b/'}]",
         "dbs[1].replica: two replicas write to the same place and would destroy one another (got file:///b)"
@@ -193,7 +203,11 @@ public sealed class LitestreamConfigTests
 
     [Fact]
     public void Parse_ServerSideEncryptionForAFolder_IsRefused() =>
-        Assert.Contains("sse-customer-key", Fails("dbs: [{path: /a, replica: {path: /b, sse-customer-key: x}}]").Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "sse-customer-key",
+            Fails("dbs: [{path: /a, replica: {path: /b, sse-customer-key: x}}]").Message,
+            StringComparison.Ordinal
+        );
 
     [Theory]
     [InlineData("levels: [{interval: 30s}, {interval: 5m}]", "levels")]
@@ -220,8 +234,7 @@ public sealed class LitestreamConfigTests
     [Fact]
     public void Parse_DifferentSnapshotSchedules_AreAnErrorUnlessTheTopDecides()
     {
-        const string dbs =
-            "dbs: [{path: /a, snapshot: {interval: 1h}, replica: /b}, {path: /c, snapshot: {interval: 2h}, replica: /d}]\n";
+        const string dbs = "dbs: [{path: /a, snapshot: {interval: 1h}, replica: /b}, {path: /c, snapshot: {interval: 2h}, replica: /d}]\n";
         Assert.StartsWith("dbs[1].snapshot.interval:", Fails(dbs).Message, StringComparison.Ordinal);
         Assert.Equal(2, Parse("snapshot: {interval: 3h}\n" + dbs).Databases.Count);
     }
@@ -249,7 +262,8 @@ public sealed class LitestreamConfigTests
     [InlineData("dbs:\n  - path: [\n", "yaml: line 2: ")]
     [InlineData("a: b: c\n", "yaml: line 1: ")]
     [InlineData("dbs:\n\t- path: x\n", "yaml: line 2: ")]
-    public void Parse_BrokenYaml_NamesTheLine(string text, string start) => Assert.StartsWith(start, Fails(text).Message, StringComparison.Ordinal);
+    public void Parse_BrokenYaml_NamesTheLine(string text, string start) =>
+        Assert.StartsWith(start, Fails(text).Message, StringComparison.Ordinal);
 
     [Fact]
     public void Parse_DeepNesting_IsAnErrorAndNoCrash() => Fails("a: " + new string('[', 100_000));
@@ -334,7 +348,8 @@ public sealed class LitestreamConfigTests
         Assert.Contains("replica.retention is not yet in effect", Assert.Single(warnings), StringComparison.Ordinal);
     }
 
-    private static LitestreamConfig Parse(string text) => LitestreamConfig.Parse("c.yml", text, new ConfigSource(s_stores) { Environment = _ => null });
+    private static LitestreamConfig Parse(string text) =>
+        LitestreamConfig.Parse("c.yml", text, new ConfigSource(s_stores) { Environment = _ => null });
 
     private static LitestreamException Fails(string text)
     {

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using Litestream.Cli;
+using Xunit;
 
 namespace Litestream.Tests.Cli;
 
@@ -52,7 +53,9 @@ public sealed class MetricsServerTests
     {
         await using var server = new MetricsServer(":0", text => text.Write("a 1\n"));
         using var http = new HttpClient();
-        var answers = await Task.WhenAll(Enumerable.Range(0, 100).Select(_ => http.GetStringAsync(new Uri($"http://127.0.0.1:{server.Port}/metrics"), Token)));
+        var answers = await Task.WhenAll(
+            Enumerable.Range(0, 100).Select(_ => http.GetStringAsync(new Uri($"http://127.0.0.1:{server.Port}/metrics"), Token))
+        );
         Assert.All(answers, a => Assert.Equal("a 1\n", a));
     }
 
@@ -83,5 +86,8 @@ public sealed class MetricsServerTests
     [InlineData(":99999")]
     [InlineData("")]
     public void Construct_NoPort_IsAConfigurationError(string addr) =>
-        Assert.Equal(LitestreamError.InvalidConfiguration, Assert.Throws<LitestreamException>(() => new MetricsServer(addr, _ => { })).Error);
+        Assert.Equal(
+            LitestreamError.InvalidConfiguration,
+            Assert.Throws<LitestreamException>(() => new MetricsServer(addr, _ => { })).Error
+        );
 }

@@ -1,5 +1,6 @@
 using Litestream.Cli.Commands;
 using Microsoft.Extensions.Time.Testing;
+using Xunit;
 
 namespace Litestream.Tests.Cli;
 

@@ -2,6 +2,7 @@ using Litestream.Cli;
 using Litestream.Cli.Logging;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
+using Xunit;
 
 namespace Litestream.Tests.Cli;
 
@@ -13,7 +14,10 @@ public sealed class SlogLoggerTests
     public void Text_MessageAndValues_AreQuotedWhereNeeded() =>
         Assert.Equal(
             "time=2026-03-01T12:00:00.005Z level=INFO msg=\"syncing database\" path=/a.db to=\"a \\\"b\\\"\" took=1.5s\n",
-            Write(LogType.Text, log => log.Info("syncing database", ("path", "/a.db"), ("to", "a \"b\""), ("took", TimeSpan.FromSeconds(1.5))))
+            Write(
+                LogType.Text,
+                log => log.Info("syncing database", ("path", "/a.db"), ("to", "a \"b\""), ("took", TimeSpan.FromSeconds(1.5)))
+            )
         );
 
     [Fact]
