@@ -29,7 +29,8 @@ public sealed class ArchitectureTests
         );
 
     [Fact]
-    public void Files_HaveNoCircle() => Findings.None(FileCircles.Unlisted(SourceFile.ReadProject("src", "Datasette.Litestream"), new Dictionary<string, string>()));
+    public void Files_HaveNoCircle() =>
+        Findings.None(FileCircles.Unlisted(SourceFile.ReadProject("src", "Datasette.Litestream"), new Dictionary<string, string>()));
 
     [Fact]
     public void Files_AreOpenedInNamedPlacesOnly() =>
