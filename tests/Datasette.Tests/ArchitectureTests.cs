@@ -15,7 +15,25 @@ public sealed class ArchitectureTests
     private static readonly string[] s_plugins = ["Plugins", .. s_pure];
 
     // Circles that are right, and why.
-    private static readonly Dictionary<string, string> s_circles = [];
+    private static readonly Dictionary<string, string> s_circles = new()
+    {
+        ["Plugins/DatasettePlugin.cs Plugins/HookTypes.cs Plugins/IDatasette.cs"] =
+            "one contract in three files: hooks are handed the instance, and the instance tells its plugins",
+        ["Tables/TableQuery.cs Tables/TableQueryParser.cs"] = "TableQuery.Parse is the door to its parser, as int.Parse is",
+    };
+
+    // Files that open files, and why none of them is ever a live database.
+    private static readonly Dictionary<string, string> s_openings = new()
+    {
+        ["Cli/InspectCommand.cs"] = "writes the inspect file",
+        ["Configuration/ConfigFile.cs"] = "configuration and metadata",
+        ["Configuration/SecretReferences.cs"] = "files with secrets that the configuration names",
+        ["Databases/Database.cs"] = "hashes an immutable database, on which no connection takes a lock",
+        ["Hosting/ConfigDirectory.cs"] = "the inspect file of a configuration directory",
+        ["Hosting/DatasetteFactory.cs"] = "the inspect file",
+        ["Responses/FileResponse.cs"] = "the download of an immutable database",
+        ["Responses/StaticFiles.cs"] = "static files of the host, of plugins and of --static",
+    };
 
     // Words that mean a request, a plugin or the running instance: hooks reach the rooms below as delegates.
     private static readonly string[] s_webWords =
@@ -36,7 +54,7 @@ public sealed class ArchitectureTests
             .RootFiles(Ground, "DatasetteException", "StartupException")
             .RootFiles(App, "DatasetteApp")
             .Room(SourceFile.Root, ["Cli", "Hosting", "Responses", "Defaults", App, .. s_plugins])
-            .Room("Cli", ["Hosting", App, .. s_plugins])
+            .Room("Cli", ["Hosting", "Defaults", "Responses", App, .. s_plugins])
             .Room("Hosting", ["Views", "Defaults", "Responses", "Pages", App, .. s_plugins])
             .Room("Views", ["Defaults", "Responses", "Pages", App, .. s_plugins])
             .Room("Defaults", ["Responses", "Pages", .. s_plugins])
@@ -49,7 +67,8 @@ public sealed class ArchitectureTests
             .Room("Permissions", s_ground)
             .Room("Databases", s_ground)
             .Room("Text", Ground)
-            .Room(Ground);
+            .Room(Ground)
+            .Except("Plugins/IDatasette.cs", "Pages/LayoutModel.cs", "a plugin draws its page in the host's layout");
 
     [Fact]
     public void Host_KnowsOnlyRoomsBelow() => Findings.None(HostRules().Violations(SourceFile.ReadProject("src", "Datasette")));
@@ -70,14 +89,15 @@ public sealed class ArchitectureTests
         Assert.Empty(ProjectFile.ProjectReferences("src/Datasette/Datasette.csproj"));
         Assert.Equal(["Datasette", "Datasette.Litestream"], ProjectFile.ProjectReferences("tools/datasette/Datasette.Door.csproj"));
         Assert.Equal(["Datasette"], ProjectFile.ProjectReferences("samples/HelloPlugin/HelloPlugin.csproj"));
-        Assert.Empty(
-            SourceFile.ReadProject("src", "Datasette").Where(f => f.Usings.Any(u => u.StartsWith("Litestream", StringComparison.Ordinal)))
+        Assert.DoesNotContain(
+            SourceFile.ReadProject("src", "Datasette"),
+            f => f.Usings.Any(u => u.StartsWith("Litestream", StringComparison.Ordinal))
         );
     }
 
     [Fact]
     public void Files_AreOpenedInNamedPlacesOnly() =>
-        Findings.None(FileOpenings.Unlisted(SourceFile.ReadProject("src", "Datasette"), new Dictionary<string, string>()));
+        Findings.None(FileOpenings.Unlisted(SourceFile.ReadProject("src", "Datasette"), s_openings));
 
     private static IEnumerable<string> Mentions(string[] rooms, string[] words) =>
         SourceFile

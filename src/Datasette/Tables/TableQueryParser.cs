@@ -306,7 +306,8 @@ internal sealed partial class TableQueryParser(
         }
 
         terms.AddRange(relation.RowKeys.Where(k => k != sort).Select(SqlText.Quote));
-        return terms.Count == 0 ? "" : $"order by {string.Join(", ", terms)} ";
+        // Without an order the blank stays, as in the SQL that other tools have stored.
+        return terms.Count == 0 ? " " : $"order by {string.Join(", ", terms)} ";
     }
 
     private string WhereText() => string.Join(" and ", _where);

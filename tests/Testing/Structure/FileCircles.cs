@@ -22,9 +22,22 @@ public static class FileCircles
         var gone = allowed.Keys.Where(line => line.Split(' ').All(present.Contains) && !circles.Contains(line));
         return
         [
-            .. circles.Where(c => !allowed.ContainsKey(c)),
+            .. circles.Where(c => !allowed.ContainsKey(c)).Select(c => $"{c}\n{Explain(files, c.Split(' '))}"),
             .. gone.Select(line => $"{line}: no circle any more, take it off the list"),
         ];
+    }
+
+    private static string Explain(IReadOnlyList<SourceFile> files, string[] circle)
+    {
+        var members = files.Where(f => circle.Contains(f.Path)).ToList();
+        return string.Join(
+            '\n',
+            from a in members
+            from b in members
+            where a != b && !a.Declared.Overlaps(b.Declared)
+            from type in b.Declared.Intersect(a.Mentioned).Take(1)
+            select $"    {a} -> {type} of {b}"
+        );
     }
 
     private static IEnumerable<IReadOnlyList<string>> FindInRoom(SourceFile[] files)

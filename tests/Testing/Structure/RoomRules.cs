@@ -79,25 +79,27 @@ public sealed class RoomRules(string projectNamespace)
             }
         }
 
-        // A using or a qualified name of a room is an arrow even when no type of it was recognised.
-        foreach (var other in files.Where(o => o.Room != SourceFile.Root && o.Room != file.Room).DistinctBy(o => o.Room))
+        foreach (var room in files.Where(o => o.Room != SourceFile.Root && o.Room != file.Room).GroupBy(o => o.Room))
         {
-            if (Uses(file, other.Room))
+            foreach (var type in file.Qualified(projectNamespace, room.Key))
             {
-                var named = files.FirstOrDefault(o => o.Room == other.Room && o.Declared.Overlaps(file.Mentioned)) ?? other;
-                yield return (named, $"the namespace {projectNamespace}.{other.Room}");
+                if (room.FirstOrDefault(o => o.Declared.Contains(type)) is { } other)
+                    yield return (other, $"{room.Key}.{type}");
             }
+
+            // A using is an arrow even when no type of the room was recognised.
+            if (Uses(file, room.Key) && !room.Any(o => o.Declared.Overlaps(file.Mentioned)))
+                yield return (room.First(), $"the namespace {projectNamespace}.{room.Key}");
         }
     }
 
-    // Types of the root are seen from every room below it; those of a room only by using or by a qualified name.
+    // Types of the root are seen from every room below it; those of a room only by using.
     private bool Sees(SourceFile file, string room) => room == SourceFile.Root || Uses(file, room);
 
     private bool Uses(SourceFile file, string room)
     {
         var name = $"{projectNamespace}.{room}";
-        return file.Usings.Any(u => u == name || u.StartsWith(name + ".", StringComparison.Ordinal))
-            || file.Qualifies(projectNamespace, room);
+        return file.Usings.Any(u => u == name || u.StartsWith(name + ".", StringComparison.Ordinal));
     }
 
     private string RoomOf(SourceFile file)

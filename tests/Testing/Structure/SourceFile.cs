@@ -67,13 +67,11 @@ public sealed partial class SourceFile
         ];
     }
 
-    /// <summary>True when the code names <c>prefix.Something</c>, alone or after the project's namespace.</summary>
-    public bool Qualifies(string projectNamespace, string prefix) =>
-        Regex.IsMatch(
-            Code,
-            $@"(?<![\w.])(global::)?({Regex.Escape(projectNamespace)}\.)?{Regex.Escape(prefix)}\.[A-Z]\w*(?!\s*;\s*$)",
-            RegexOptions.Multiline
-        );
+    /// <summary>The types that the code names as <c>prefix.Type</c>, alone or after the project's namespace.</summary>
+    public IEnumerable<string> Qualified(string projectNamespace, string prefix) =>
+        Regex
+            .Matches(Code, $@"(?<![\w.])(global::)?({Regex.Escape(projectNamespace)}\.)?{Regex.Escape(prefix)}\.(?<name>[A-Z]\w*)")
+            .Select(m => m.Groups["name"].Value);
 
     /// <inheritdoc/>
     public override string ToString() => Path;
