@@ -9,11 +9,13 @@ namespace Litestream.Replication;
 /// <param name="Files">The local files to upload.</param>
 /// <param name="WriteSnapshot">Writes the whole database at its present position to a replica.</param>
 /// <param name="ReplicaIsAhead">Tells the database to go on behind a transaction.</param>
+/// <param name="Sync">Copies what is to be copied into local files now.</param>
 internal sealed record ReplicaFeed(
     string Name,
     LocalFiles Files,
     Func<ReplicaClient, CancellationToken, Task<LtxFileInfo>> WriteSnapshot,
-    Action<Txid> ReplicaIsAhead
+    Action<Txid> ReplicaIsAhead,
+    Func<CancellationToken, Task> Sync
 );
 
 /// <summary>One destination of one database: uploads what it lacks, in order. Its loop is <see cref="StepAsync"/>.</summary>
@@ -96,7 +98,7 @@ internal sealed class Replica : IAsyncDisposable
             _position = position;
             position = await UploadFromAsync(position, cancellationToken).ConfigureAwait(false);
             Succeeded(position);
-            return position >= _feed.Files.Max;
+            return position == _feed.Files.Max;
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
@@ -122,7 +124,10 @@ internal sealed class Replica : IAsyncDisposable
                     _services.Log.ReplicaAhead(_feed.Name, _name, position, local);
                 _feed.ReplicaIsAhead(position);
                 _isOurs = true;
-                return position;
+                await _feed.Sync(cancellationToken).ConfigureAwait(false);
+                if (position > _feed.Files.Max)
+                    return position; // there is no database now
+                continue;
             }
             if (!_isOurs && !await HoldsOurHistoryAsync(position, cancellationToken).ConfigureAwait(false))
             {
@@ -218,7 +223,7 @@ internal sealed class Replica : IAsyncDisposable
         Failure = null;
         if (Status.Failures > 0)
             _services.Log.ReplicaRecovered(_feed.Name, _name, Status.Failures);
-        var state = position >= _feed.Files.Max ? ReplicationState.Current : ReplicationState.CatchingUp;
+        var state = position == _feed.Files.Max ? ReplicationState.Current : ReplicationState.CatchingUp;
         Status = Status with
         {
             State = state,

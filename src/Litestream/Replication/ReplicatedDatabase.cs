@@ -43,7 +43,7 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
     {
         (_options, _services, _wake) = (options, services, wake);
         _files = new LocalFiles(new LtxDirectory(services.Files, MetaPathOf(options)));
-        var feed = new ReplicaFeed(options.Path, _files, WriteSnapshotAsync, GoOnBehind);
+        var feed = new ReplicaFeed(options.Path, _files, WriteSnapshotAsync, GoOnBehind, SyncAsync);
         Replicas = [.. replicas.Select(r => new Replica(r.Name, r.Options, r.Client, feed, services))];
         _shipInterval =
             options.MonitorInterval ?? (replicas.Count == 0 ? TimeSpan.FromSeconds(1) : replicas.Min(r => r.Options.SyncInterval));
@@ -130,6 +130,7 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
         var source = _session!.Source;
         var now = _services.Time.GetUtcNow();
         var end = source.Look();
+        PassOn(_session);
         _clock.See(end, now);
         _session.FollowRestart(end);
         var isCopied = _session.IsCopied(end);
@@ -192,10 +193,14 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
         TrimLocalFiles();
     }
 
+    /// <summary>Tells the session what replicas and earlier sessions have found out: then something is to be copied even in silence.</summary>
+    private void PassOn(SourceSession session) =>
+        (session.Floor, session.ForceFull) = (_floor > session.Floor ? _floor : session.Floor, _forceFull ?? session.ForceFull);
+
     private async Task SyncSessionAsync(CancellationToken cancellationToken)
     {
         var session = _session!;
-        (session.Floor, session.ForceFull) = (_floor > session.Floor ? _floor : session.Floor, _forceFull ?? session.ForceFull);
+        PassOn(session);
         var start = _services.Time.GetTimestamp();
         await session.SyncAsync(cancellationToken).ConfigureAwait(false);
         _forceFull = null;

@@ -78,17 +78,34 @@ public sealed class ReplicaScenarioTests
         Assert.Equal((2UL, nameof(FullReason.DatabaseReplaced)), (circle.Txid, circle.Status.LastFullReason));
     }
 
-    [Fact]
-    public async Task B21_NewestLocalFileDeleted_GoesOnBehindTheReplica()
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task B21_NewestLocalFileDeleted_GoesOnBehindTheReplica(bool writes)
     {
         await using var circle = await RunningAsync(5);
         await circle.KillAsync();
         File.Delete(circle.LocalFiles()[^1]);
-        circle.Write();
+        if (writes)
+            circle.Write();
+        await circle.StartAsync();
+        await circle.RequireRestorableAsync();
+        Assert.Equal((6UL, nameof(FullReason.ReplicaAhead)), (circle.Txid, circle.Status.LastFullReason));
+    }
+
+    [Fact]
+    public async Task B21_TheSame_WithNobodyAskingForASync()
+    {
+        await using var circle = await RunningAsync(5);
+        await circle.KillAsync();
+        File.Delete(circle.LocalFiles()[^1]);
         await circle.StartAsync();
         await circle.StepAsync();
-        await circle.RequireRestorableAsync();
-        Assert.True(circle.Txid > 5);
+        Assert.Equal(
+            (6UL, 6UL, ReplicationState.Current),
+            (circle.Txid, circle.Status.Replicas[0].Txid.Value, circle.Status.Replicas[0].State)
+        );
+        Assert.Equal(CanonicalDump.Of(circle.App), await circle.RestoreAsync());
     }
 
     [Theory]

@@ -132,6 +132,27 @@ public sealed class SourceConnectionTests : IDisposable
     }
 
     [Fact]
+    public void C16_Truncate_InSilenceWithOurReaderOnSlotZero_EmptiesTheFile_AndRefusesWhenACommitSlippedIn()
+    {
+        using var app = NewApp("PRAGMA wal_autocheckpoint=0");
+        using var source = Open();
+        app.Execute("INSERT INTO t VALUES(randomblob(90000))");
+        source.MoveReader();
+        Assert.True(source.Checkpoint(CheckpointMode.Passive).IsComplete);
+        source.MoveReader();
+        app.Execute("INSERT INTO t VALUES('slipped in')");
+        Assert.True(source.Checkpoint(CheckpointMode.Truncate).IsBusy);
+        Assert.True(source.Wal.LengthBytes > 90_000);
+        source.MoveReader();
+        Assert.True(source.Checkpoint(CheckpointMode.Passive).IsComplete);
+        source.MoveReader();
+        var truncated = source.Checkpoint(CheckpointMode.Truncate);
+        Assert.False(truncated.IsBusy, $"{truncated}");
+        Assert.Equal(0, source.Wal.LengthBytes);
+        Assert.Equal("2", app.Scalar("SELECT count(*) - 1 FROM t"));
+    }
+
+    [Fact]
     public void Barrier_KeepsASecondConnectionFromCommitting_AndIsNotAskedTwice()
     {
         using var app = NewApp();
