@@ -98,7 +98,7 @@ internal sealed class Replica : IAsyncDisposable
             _position = position;
             position = await UploadFromAsync(position, cancellationToken).ConfigureAwait(false);
             Succeeded(position);
-            return position == _feed.Files.Max;
+            return HasEverything(position);
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
@@ -113,6 +113,9 @@ internal sealed class Replica : IAsyncDisposable
         }
     }
 
+    /// <summary>A store that is ahead holds something, but not our last commits.</summary>
+    private bool HasEverything(Txid position) => _feed.Files.Max is var local && (position == local || local.IsNone);
+
     private async Task<Txid> UploadFromAsync(Txid position, CancellationToken cancellationToken)
     {
         while (true)
@@ -124,9 +127,10 @@ internal sealed class Replica : IAsyncDisposable
                     _services.Log.ReplicaAhead(_feed.Name, _name, position, local);
                 _feed.ReplicaIsAhead(position);
                 _isOurs = true;
-                await _feed.Sync(cancellationToken).ConfigureAwait(false);
+                if (!local.IsNone)
+                    await _feed.Sync(cancellationToken).ConfigureAwait(false);
                 if (position > _feed.Files.Max)
-                    return position; // there is no database now
+                    return position; // there is no database now, or it was not opened yet
                 continue;
             }
             if (!_isOurs && !await HoldsOurHistoryAsync(position, cancellationToken).ConfigureAwait(false))
@@ -223,7 +227,7 @@ internal sealed class Replica : IAsyncDisposable
         Failure = null;
         if (Status.Failures > 0)
             _services.Log.ReplicaRecovered(_feed.Name, _name, Status.Failures);
-        var state = position == _feed.Files.Max ? ReplicationState.Current : ReplicationState.CatchingUp;
+        var state = HasEverything(position) ? ReplicationState.Current : ReplicationState.CatchingUp;
         Status = Status with
         {
             State = state,

@@ -60,6 +60,23 @@ public sealed class ReplicaScenarioTests
     }
 
     [Fact]
+    public async Task DatabaseMissing_ButTheReplicaHasBackups_SyncAndStopAreComplete()
+    {
+        await using var circle = await RunningAsync(2);
+        Assert.True(await circle.StopAsync());
+        circle.App.Dispose();
+        Directory.Delete(ReplicatedDatabase.MetaPathOf(circle.Options), recursive: true);
+        foreach (var suffix in new[] { "", "-wal", "-shm" })
+            File.Delete(circle.Path + suffix);
+        await circle.StartAsync();
+        await circle.StepAsync();
+        await circle.SyncAsync();
+        Assert.Equal(ReplicationState.Starting, circle.Status.State);
+        Assert.True(await circle.StopAsync());
+        Assert.Equal(2, (await circle.RemoteAsync()).Count);
+    }
+
+    [Fact]
     public async Task B28_DatabaseDeletedAndRecreated_TransactionsGoOn()
     {
         await using var circle = new Circle();

@@ -72,7 +72,8 @@ public sealed class SimulationTests(ITestOutputHelper output)
         SimulatedWorld? world = null;
         try
         {
-            world = await SimulatedWorld.RunAsync(seed, bug, made: w => world = w);
+            // On real time only to end a life that hangs; nothing in it waits for real time.
+            await SimulatedWorld.RunAsync(seed, bug, made: w => world = w).WaitAsync(TimeSpan.FromMinutes(1));
             return (world, null);
         }
         catch (Exception e)
