@@ -49,7 +49,7 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
     {
         (_options, _services, _wake) = (options, services, wake);
         _files = new LocalFiles(new LtxDirectory(services.Files, MetaPathOf(options)));
-        var feed = new ReplicaFeed(options.Path, _files, WriteSnapshotAsync, GoOnBehind);
+        var feed = new ReplicaFeed(options.Path, _files, WriteSnapshotAsync, GoOnBehind, SyncAsync);
         Replicas = [.. replicas.Select(r => new Replica(r.Name, r.Options, r.Client, feed, services))];
         _shipInterval =
             options.MonitorInterval ?? (replicas.Count == 0 ? TimeSpan.FromSeconds(1) : replicas.Min(r => r.Options.SyncInterval));
@@ -134,15 +134,9 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
     private async Task<DateTimeOffset?> LookAsync(CancellationToken cancellationToken)
     {
         var source = _session!.Source;
-        if (source.HasMoved)
-        {
-            _services.Log.Replaced(_options.Path);
-            CloseSession();
-            _forceFull = FullReason.DatabaseReplaced;
-            return _services.Time.GetUtcNow();
-        }
         var now = _services.Time.GetUtcNow();
         var end = source.Look();
+        PassOn(_session);
         if (_clock.See(end, now))
             _lookAgain = LastLookAgain;
         _session.FollowRestart(end);
@@ -223,10 +217,14 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
         TrimLocalFiles();
     }
 
+    /// <summary>Tells the session what replicas and earlier sessions have found out: then something is to be copied even in silence.</summary>
+    private void PassOn(SourceSession session) =>
+        (session.Floor, session.ForceFull) = (_floor > session.Floor ? _floor : session.Floor, _forceFull ?? session.ForceFull);
+
     private async Task SyncSessionAsync(CancellationToken cancellationToken)
     {
         var session = _session!;
-        (session.Floor, session.ForceFull) = (_floor > session.Floor ? _floor : session.Floor, _forceFull ?? session.ForceFull);
+        PassOn(session);
         var start = _services.Time.GetTimestamp();
         await session.SyncAsync(cancellationToken).ConfigureAwait(false);
         _forceFull = null;
@@ -267,8 +265,14 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
     /// <returns>False when there is no database yet.</returns>
     private async Task<bool> OpenIfNeededAsync(CancellationToken cancellationToken)
     {
-        if (_session is not null)
+        if (_session is { Source.HasMoved: false })
             return true;
+        if (_session is not null)
+        {
+            _services.Log.Replaced(_options.Path);
+            CloseSession();
+            _forceFull = FullReason.DatabaseReplaced;
+        }
         if (!SourceConnection.Exists(_options.Path))
         {
             SetState(ReplicationState.Starting, "the file is not there yet");
@@ -334,7 +338,7 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
 
     private void GoOnBehind(Txid txid)
     {
-        if (txid <= _floor || txid <= _files.Max)
+        if (txid <= _floor || txid < _files.Max)
             return;
         _floor = txid;
         _wake();
@@ -368,6 +372,7 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
     private async Task<(SourceSnapshot Snapshot, SyncPosition Position)> OpenSnapshotAsync(CancellationToken cancellationToken)
     {
         await _gate.WaitAsync(cancellationToken).ConfigureAwait(false);
+        var before = _files.Max;
         try
         {
             if (!await OpenIfNeededAsync(cancellationToken).ConfigureAwait(false))
@@ -396,6 +401,8 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
         finally
         {
             _gate.Release();
+            if (_files.Max != before)
+                FileAdded?.Invoke();
         }
     }
 
@@ -455,7 +462,15 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
     {
         await _gate.WaitAsync().ConfigureAwait(false);
         CloseSession();
-        TrimLocalFiles();
+        try
+        {
+            TrimLocalFiles();
+        }
+        catch (LitestreamException e)
+        {
+            // Only room is lost: the next start trims again. The lock must go in any case.
+            _services.Log.StepFailed(_options.Path, e.Message, TimeSpan.Zero);
+        }
         _engineLock?.Dispose();
         _engineLock = null;
         SetState(ReplicationState.Stopped, null);
