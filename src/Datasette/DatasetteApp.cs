@@ -100,7 +100,8 @@ internal sealed class DatasetteApp : IDatasette, IAsyncDisposable
     /// <summary>The host's own database.</summary>
     public InternalDatabase Catalog { get; }
 
-    public JsonNode? PluginConfig(string plugin, string? database = null, bool fallback = true) => Config.PluginConfig(plugin, database, null, fallback);
+    public JsonNode? PluginConfig(string plugin, string? database = null, bool fallback = true) =>
+        Config.PluginConfig(plugin, database, null, fallback);
 
     public string Sign(string json, string @namespace) => signer.Sign(json, @namespace);
 
@@ -114,8 +115,12 @@ internal sealed class DatasetteApp : IDatasette, IAsyncDisposable
     public void AddMessage(HttpContext context, string text, MessageKind kind = MessageKind.Info) =>
         RequestState.Of(context).NewMessages.Add(new(text, kind));
 
-    public ValueTask<LayoutModel> LayoutAsync(HttpContext context, string title, string bodyClass, IReadOnlyList<MenuLink>? crumbs = null) =>
-        layouts.MakeAsync(context, title, bodyClass, crumbs);
+    public ValueTask<LayoutModel> LayoutAsync(
+        HttpContext context,
+        string title,
+        string bodyClass,
+        IReadOnlyList<MenuLink>? crumbs = null
+    ) => layouts.MakeAsync(context, title, bodyClass, crumbs);
 
     public async ValueTask AddDatabaseAsync(Database database, CancellationToken cancellationToken)
     {
@@ -146,7 +151,10 @@ internal sealed class DatasetteApp : IDatasette, IAsyncDisposable
         {
             return LoginResult.Used;
         }
-        var same = CryptographicOperations.FixedTimeEquals(System.Text.Encoding.UTF8.GetBytes(given), System.Text.Encoding.UTF8.GetBytes(expected));
+        var same = CryptographicOperations.FixedTimeEquals(
+            System.Text.Encoding.UTF8.GetBytes(given),
+            System.Text.Encoding.UTF8.GetBytes(expected)
+        );
         if (!same)
         {
             return LoginResult.Wrong;

@@ -29,7 +29,13 @@ internal static class CreateTokenCommand
             }
             var restrictions = Restrictions(parsed.GetValue(all) ?? [], parsed.GetValue(database) ?? [], parsed.GetValue(resource) ?? []);
             var now = TimeProvider.System.GetUtcNow().ToUnixTimeSeconds();
-            var (token, payload) = SignedTokens.Make(new ValueSigner(key).Sign, parsed.GetValue(id)!, now, parsed.GetValue(expires), restrictions);
+            var (token, payload) = SignedTokens.Make(
+                new ValueSigner(key).Sign,
+                parsed.GetValue(id)!,
+                now,
+                parsed.GetValue(expires),
+                restrictions
+            );
             Console.Out.WriteLine(token);
             if (parsed.GetValue(debug))
             {

@@ -26,7 +26,9 @@ internal static class DatasetteCommand
                 throw new StartupException(parsed.Errors[0].Message, UsageError);
             }
             // The host ends gracefully by itself on signals; the parser's own handling would cut that short.
-            return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+            return await parsed.InvokeAsync(
+                new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }
+            );
         }
         catch (StartupException e)
         {
@@ -64,7 +66,11 @@ internal static class DatasetteCommand
         {
             root.Add(command);
         }
-        foreach (var command in PluginLoader.Select(plugins, Environment.GetEnvironmentVariable(PluginLoader.Variable)).SelectMany(plugin => plugin.RegisterCommands()))
+        foreach (
+            var command in PluginLoader
+                .Select(plugins, Environment.GetEnvironmentVariable(PluginLoader.Variable))
+                .SelectMany(plugin => plugin.RegisterCommands())
+        )
         {
             root.Add(command);
         }

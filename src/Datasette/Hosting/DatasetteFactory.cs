@@ -71,7 +71,8 @@ internal static partial class DatasetteFactory
         await app.DisposeAsync();
     }
 
-    public static IReadOnlyList<DatasettePlugin> BuiltIn() => [new ActorCookie(), new SignedTokens(), new DefaultActions(), new DefaultPermissions()];
+    public static IReadOnlyList<DatasettePlugin> BuiltIn() =>
+        [new ActorCookie(), new SignedTokens(), new DefaultActions(), new DefaultPermissions()];
 
     private static DatasetteAppOptions AppOptions(ServeOptions options, DatasetteConfig config, DatasetteSettings settings) =>
         new()
@@ -131,7 +132,11 @@ internal static partial class DatasetteFactory
     }
 
     /// <summary>The queries of the configuration replace those of the last start; the ones of users stay.</summary>
-    private static Task StoreQueriesAsync(InternalDatabase catalog, List<(string Database, string Name, string Sql)> queries, CancellationToken ct) =>
+    private static Task StoreQueriesAsync(
+        InternalDatabase catalog,
+        List<(string Database, string Name, string Sql)> queries,
+        CancellationToken ct
+    ) =>
         catalog.Database.WriteAsync(
             connection =>
             {
@@ -141,7 +146,12 @@ internal static partial class DatasetteFactory
                     SqlStatement.Execute(
                         connection,
                         "insert or replace into queries (database_name, name, sql, is_trusted, source) values (:database, :name, :sql, 1, 'config')",
-                        new Dictionary<string, object?> { ["database"] = database, ["name"] = name, ["sql"] = sql }
+                        new Dictionary<string, object?>
+                        {
+                            ["database"] = database,
+                            ["name"] = name,
+                            ["sql"] = sql,
+                        }
                     );
                 }
                 return queries.Count;
@@ -154,7 +164,9 @@ internal static partial class DatasetteFactory
         try
         {
             return JsonNode.Parse(File.ReadAllText(path)) as JsonObject
-                ?? throw new StartupException($"{path} is no inspect file: it must hold a JSON object. Make it with: datasette inspect FILES --inspect-file {path}");
+                ?? throw new StartupException(
+                    $"{path} is no inspect file: it must hold a JSON object. Make it with: datasette inspect FILES --inspect-file {path}"
+                );
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException)
         {

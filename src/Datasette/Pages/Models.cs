@@ -1,5 +1,5 @@
-using Microsoft.AspNetCore.Html;
 using Datasette.Plugins;
+using Microsoft.AspNetCore.Html;
 
 namespace Datasette.Pages;
 
@@ -95,7 +95,7 @@ public sealed record DatabaseTable(string Name, string Href, bool IsHidden, bool
 /// <param name="Description">What metadata tells.</param>
 /// <param name="Tables">The tables shown.</param>
 /// <param name="Views">The views.</param>
-/// <param name="Queries">The first stored queries.</param>
+/// <param name="Queries">The stored queries.</param>
 public sealed record DatabaseModel(
     LayoutModel Layout,
     string Heading,
@@ -116,12 +116,6 @@ public sealed record DatabaseModel(
 
     /// <summary>The page of the schema.</summary>
     public required string SchemaHref { get; init; }
-
-    /// <summary>The page of all stored queries; null when all are shown.</summary>
-    public string? QueriesHref { get; init; }
-
-    /// <summary>How many stored queries there are.</summary>
-    public int QueriesCount { get; init; }
 
     /// <summary>How many tables are not shown.</summary>
     public int HiddenCount { get; init; }
@@ -218,7 +212,10 @@ public sealed record RowsModel(string Caption, IReadOnlyList<ColumnModel> Column
         css.Append(onPhoneOnly ? "@media (max-width: 36rem) { " : "");
         for (var i = 0; i < Columns.Count; i++)
         {
-            css.Append(System.Globalization.CultureInfo.InvariantCulture, $".rows-and-columns td:nth-child({i + 1})::before{{content:\"{Escape(Columns[i].Name)}\"}} ");
+            css.Append(
+                System.Globalization.CultureInfo.InvariantCulture,
+                $".rows-and-columns td:nth-child({i + 1})::before{{content:\"{Escape(Columns[i].Name)}\"}} "
+            );
         }
         return new HtmlString(css.Append(onPhoneOnly ? "}" : "").Append("</style>").ToString());
     }
@@ -251,7 +248,13 @@ public sealed record OptionModel(string Value, string Text, bool IsSelected = fa
 /// <param name="Columns">Columns to choose from.</param>
 /// <param name="Operators">Operators to choose from.</param>
 /// <param name="Value">The value.</param>
-public sealed record FilterRowModel(string Suffix, string Label, IReadOnlyList<OptionModel> Columns, IReadOnlyList<OptionModel> Operators, string Value);
+public sealed record FilterRowModel(
+    string Suffix,
+    string Label,
+    IReadOnlyList<OptionModel> Columns,
+    IReadOnlyList<OptionModel> Operators,
+    string Value
+);
 
 /// <summary>One value of a facet.</summary>
 /// <param name="Text">Its label.</param>

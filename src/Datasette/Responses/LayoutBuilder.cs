@@ -59,7 +59,13 @@ internal sealed class LayoutBuilder(DatasetteApp app)
             }
             else if (item is JsonObject asset && asset["url"] is { } address)
             {
-                all.Add(new(AssetUrl(address.ToString()), asset["sri"]?.ToString(), asset["module"] is JsonValue module && module.ToString() == "true"));
+                all.Add(
+                    new(
+                        AssetUrl(address.ToString()),
+                        asset["sri"]?.ToString(),
+                        asset["module"] is JsonValue module && module.ToString() == "true"
+                    )
+                );
             }
         }
         return all;

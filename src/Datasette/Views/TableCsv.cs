@@ -29,9 +29,18 @@ internal static class TableCsv
     public static Response Row(ViewContext v, RowView.RowData data) =>
         Make(v, data.Database, data.Schema, data.Table, data.Columns, AsStream([data.Row]), Wanted(v));
 
-    public static Response Query(ViewContext v, Database database, IReadOnlyList<string> columns, IReadOnlyList<object?[]> rows, string fileName)
+    public static Response Query(
+        ViewContext v,
+        Database database,
+        IReadOnlyList<string> columns,
+        IReadOnlyList<object?[]> rows,
+        string fileName
+    )
     {
-        var bytes = rows.Select(row => row.Select((value, i) => value is byte[] blob ? (object)v.Absolute(QueryBlob(v, columns[i], blob)) : value).ToArray()).ToList();
+        var bytes = rows.Select(row =>
+                row.Select((value, i) => value is byte[] blob ? (object)v.Absolute(QueryBlob(v, columns[i], blob)) : value).ToArray()
+            )
+            .ToList();
         return Finish(v, columns, AsStream(bytes), fileName);
     }
 
@@ -39,7 +48,8 @@ internal static class TableCsv
     public static string QueryBlob(ViewContext v, string column, byte[] blob)
     {
         var args = v.Args.Without("_size", "_blob_column", "_blob_hash").With("_blob_column", column).With("_blob_hash", Cells.Hash(blob));
-        var path = v.Format is { } format && v.Path.EndsWith("." + format, StringComparison.Ordinal) ? v.Path[..^(format.Length + 1)] : v.Path;
+        var path =
+            v.Format is { } format && v.Path.EndsWith("." + format, StringComparison.Ordinal) ? v.Path[..^(format.Length + 1)] : v.Path;
         return v.App.UrlPath(args.ToPath(path + ".blob"));
     }
 
@@ -110,7 +120,11 @@ internal static class TableCsv
         Func<string, bool> wantsLabels
     )
     {
-        var labelled = LabelExpander.Expandable(v, database, schema, relation).Select(column => column.Key.Column).Where(wantsLabels).ToHashSet();
+        var labelled = LabelExpander
+            .Expandable(v, database, schema, relation)
+            .Select(column => column.Key.Column)
+            .Where(wantsLabels)
+            .ToHashSet();
         var header = columns.SelectMany(name => labelled.Contains(name) ? new[] { name, name + "_label" } : [name]).ToList();
         var home = v.Absolute(v.App.UrlOf(database, relation.Name));
         var keyOf = relation.IsView ? null : RowKeys.Of(relation, columns);
@@ -139,7 +153,10 @@ internal static class TableCsv
 
         async Task<IReadOnlyList<object?[]>> LinesAsync(List<object?[]> batch)
         {
-            var labels = labelled.Count == 0 ? null : await LabelExpander.LoadAsync(v, database, schema, relation, columns, batch, labelled.Contains);
+            var labels =
+                labelled.Count == 0
+                    ? null
+                    : await LabelExpander.LoadAsync(v, database, schema, relation, columns, batch, labelled.Contains);
             return batch.Select(row => Line(row, labels)).ToList();
         }
 

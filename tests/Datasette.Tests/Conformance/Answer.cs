@@ -20,7 +20,14 @@ internal sealed class Answer
 
     public IEnumerable<string> Headers(string name) => headers.Where(h => h.Key == name).Select(h => h.Value);
 
-    public static async Task<Answer> SendAsync(int port, string method, string target, IEnumerable<KeyValuePair<string, string>> headers, byte[]? body, CancellationToken ct)
+    public static async Task<Answer> SendAsync(
+        int port,
+        string method,
+        string target,
+        IEnumerable<KeyValuePair<string, string>> headers,
+        byte[]? body,
+        CancellationToken ct
+    )
     {
         using var client = new TcpClient();
         await client.ConnectAsync("127.0.0.1", port, ct);
@@ -60,7 +67,10 @@ internal sealed class Answer
             answer.headers.Add(new(line[..colon].ToLowerInvariant(), line[(colon + 1)..].Trim()));
         }
         var body = bytes.AsSpan(end + 4);
-        answer.Body = method == "HEAD" ? [] : answer.Header("transfer-encoding") == "chunked" ? Unchunk(body) : body.ToArray();
+        answer.Body =
+            method == "HEAD" ? []
+            : answer.Header("transfer-encoding") == "chunked" ? Unchunk(body)
+            : body.ToArray();
         return answer;
     }
 

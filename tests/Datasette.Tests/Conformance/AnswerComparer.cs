@@ -16,7 +16,18 @@ internal sealed record Difference(string Pointer, string Recorded, string Got)
 /// <summary>The rules of comparison of the recordings' README.</summary>
 internal sealed partial class AnswerComparer(JsonObject recording)
 {
-    private static readonly string[] MoreAllowed = ["body_class", "h2", "h3", "nav_menu", "footer_links", "export_links", "list_items", "pre", "links"];
+    private static readonly string[] MoreAllowed =
+    [
+        "body_class",
+        "h2",
+        "h3",
+        "nav_menu",
+        "footer_links",
+        "export_links",
+        "list_items",
+        "pre",
+        "links",
+    ];
     private static readonly string[] SetLists = ["extras", "suggested_facets"];
     private readonly List<Difference> differences = [];
     private readonly string[] unstable = (recording["unstable"]?.AsArray() ?? []).Select(p => (string)p!).ToArray();
@@ -272,7 +283,9 @@ internal sealed partial class AnswerComparer(JsonObject recording)
 
     /// <summary>Without a title in the metadata the home page is called as the product, and that is free.</summary>
     private static bool IsProductName(JsonObject expected, string name) =>
-        name == "h1" && expected["body_class"]?.AsArray().Any(c => (string?)c == "index") == true && (string?)expected["h1"]?[0] == "Datasette";
+        name == "h1"
+        && expected["body_class"]?.AsArray().Any(c => (string?)c == "index") == true
+        && (string?)expected["h1"]?[0] == "Datasette";
 
     private static string AfterColon(string title) => title[(title.IndexOf(": ", StringComparison.Ordinal) + 1)..];
 
@@ -280,7 +293,10 @@ internal sealed partial class AnswerComparer(JsonObject recording)
     {
         foreach (var (i, form) in recorded.Index())
         {
-            var same = ours.Where(f => JsonNode.DeepEquals(f!["method"], form!["method"]) && JsonNode.DeepEquals(f["action"], form["action"])).ToList();
+            var same = ours.Where(f =>
+                    JsonNode.DeepEquals(f!["method"], form!["method"]) && JsonNode.DeepEquals(f["action"], form["action"])
+                )
+                .ToList();
             if (same.Count == 0)
             {
                 differences.Add(new($"{pointer}/{i}", $"{form!["method"]} {form["action"]}", "(missing)"));
@@ -300,7 +316,9 @@ internal sealed partial class AnswerComparer(JsonObject recording)
             }
             if (missing is not null)
             {
-                differences.Add(new($"{pointer}/{i}/fields", missing.ToJsonString(), string.Join(' ', same.Select(f => f!.ToJsonString()))));
+                differences.Add(
+                    new($"{pointer}/{i}/fields", missing.ToJsonString(), string.Join(' ', same.Select(f => f!.ToJsonString())))
+                );
             }
         }
     }
@@ -337,7 +355,9 @@ internal sealed partial class AnswerComparer(JsonObject recording)
         }
         foreach (var name in answer.HeaderNames)
         {
-            var watched = name is "cache-control" or "link" or "set-cookie" or "content-disposition" || name.StartsWith("access-control-", StringComparison.Ordinal);
+            var watched =
+                name is "cache-control" or "link" or "set-cookie" or "content-disposition"
+                || name.StartsWith("access-control-", StringComparison.Ordinal);
             if (watched && !headers.ContainsKey(name))
             {
                 differences.Add(new("/headers/" + name, "(absent)", answer.Header(name)!));
@@ -361,7 +381,10 @@ internal sealed partial class AnswerComparer(JsonObject recording)
                     $"{c!["name"]} empty={c["empty"]} "
                     + string.Join(
                         ';',
-                        c.AsObject().Where(p => p.Key is not ("name" or "empty")).OrderBy(p => p.Key, StringComparer.Ordinal).Select(p => $"{p.Key}={p.Value}")
+                        c.AsObject()
+                            .Where(p => p.Key is not ("name" or "empty"))
+                            .OrderBy(p => p.Key, StringComparer.Ordinal)
+                            .Select(p => $"{p.Key}={p.Value}")
                     )
                 )
                 .Order(StringComparer.Ordinal)
