@@ -1,1 +1,4 @@
-return await Datasette.Hosting.DatasetteProgram.RunAsync(args);
+using Datasette.Hosting;
+using Datasette.Litestream;
+
+return await DatasetteProgram.RunAsync(args, new LitestreamPlugin());

@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using System.Globalization;
 using System.Runtime.CompilerServices;
 using Litestream.Ltx;
@@ -22,7 +21,6 @@ public sealed class ReplicaClient : IAsyncDisposable
     /// <summary>Requests for exact times that run at once.</summary>
     private const int TimestampParallelism = 50;
 
-    private const int HeaderSize = 100;
     private const string GenerationsPrefix = "generations/";
 
     private readonly bool _headerIsCheapest;
@@ -115,11 +113,14 @@ public sealed class ReplicaClient : IAsyncDisposable
     {
         CheckLevel(level);
         ArgumentNullException.ThrowIfNull(content);
-        var header = new byte[HeaderSize];
+        var header = new byte[LtxHeader.Size];
         var start = content.CanSeek ? content.Position : 0;
-        var length = await content.ReadAtLeastAsync(header, HeaderSize, throwOnEndOfStream: false, cancellationToken).ConfigureAwait(false);
+        var length = await content
+            .ReadAtLeastAsync(header, LtxHeader.Size, throwOnEndOfStream: false, cancellationToken)
+            .ConfigureAwait(false);
         var key = Layout.Key(level, min, max);
-        if (length < HeaderSize || !TryReadHeader(header, out var inHeader) || inHeader.Min != min || inHeader.Max != max)
+        var inHeader = ReadHeader(header.AsSpan(0, length));
+        if (inHeader is null || inHeader.MinTxid != min || inHeader.MaxTxid != max)
         {
             throw new LitestreamException(LitestreamError.Corrupt, $"the content for {key} does not start with the LTX header of that file")
             {
@@ -134,9 +135,9 @@ public sealed class ReplicaClient : IAsyncDisposable
         else
             content = new PrefixedStream(header, content);
         var stored = await Store
-            .PutAsync(key, content, new PutOptions { Timestamp = inHeader.Time }, cancellationToken)
+            .PutAsync(key, content, new PutOptions { Timestamp = inHeader.Timestamp }, cancellationToken)
             .ConfigureAwait(false);
-        return new LtxFileInfo(level, min, max, stored.SizeBytes, inHeader.Time);
+        return new LtxFileInfo(level, min, max, stored.SizeBytes, inHeader.Timestamp);
     }
 
     /// <summary>Deletes files. Missing ones are fine.</summary>
@@ -163,24 +164,19 @@ public sealed class ReplicaClient : IAsyncDisposable
         ArgumentOutOfRangeException.ThrowIfGreaterThan(level, LtxFileInfo.SnapshotLevel);
     }
 
-    /// <summary>The three fields of an LTX header that decide under which name and time the file is kept.</summary>
-    private static bool TryReadHeader(ReadOnlySpan<byte> header, out (Txid Min, Txid Max, DateTimeOffset Time) fields)
+    /// <summary>The header at the start of a file; null for what is no LTX file.</summary>
+    private static LtxHeader? ReadHeader(ReadOnlySpan<byte> start)
     {
-        fields = default;
-        if (header.Length < HeaderSize || !header.StartsWith("LTX1"u8))
-            return false;
-        var milliseconds = BinaryPrimitives.ReadInt64BigEndian(header[32..]);
-        if (
-            milliseconds < DateTimeOffset.MinValue.ToUnixTimeMilliseconds()
-            || milliseconds > DateTimeOffset.MaxValue.ToUnixTimeMilliseconds()
-        )
-            return false;
-        fields = (
-            new Txid(BinaryPrimitives.ReadUInt64BigEndian(header[16..])),
-            new Txid(BinaryPrimitives.ReadUInt64BigEndian(header[24..])),
-            DateTimeOffset.FromUnixTimeMilliseconds(milliseconds)
-        );
-        return true;
+        if (start.Length < LtxHeader.Size)
+            return null;
+        try
+        {
+            return LtxHeader.Read(start);
+        }
+        catch (LitestreamException e) when (e.Error == LitestreamError.Corrupt)
+        {
+            return null;
+        }
     }
 
     private string KeyOf(LtxFileInfo file) => Layout.Key(file.Level, file.MinTxid, file.MaxTxid);
@@ -215,15 +211,15 @@ public sealed class ReplicaClient : IAsyncDisposable
             return file with { Timestamp = time };
         try
         {
-            var header = new byte[HeaderSize];
-            var stream = await Store.OpenAsync(stored.Key, 0, HeaderSize, cancellationToken).ConfigureAwait(false);
+            var header = new byte[LtxHeader.Size];
+            var stream = await Store.OpenAsync(stored.Key, 0, LtxHeader.Size, cancellationToken).ConfigureAwait(false);
             await using (stream.ConfigureAwait(false))
             {
                 var length = await stream
-                    .ReadAtLeastAsync(header, HeaderSize, throwOnEndOfStream: false, cancellationToken)
+                    .ReadAtLeastAsync(header, LtxHeader.Size, throwOnEndOfStream: false, cancellationToken)
                     .ConfigureAwait(false);
                 // What is no LTX file keeps the listing's time; who opens it will say what is wrong with it.
-                return TryReadHeader(header.AsSpan(0, length), out var fields) ? file with { Timestamp = fields.Time } : file;
+                return ReadHeader(header.AsSpan(0, length)) is { } found ? file with { Timestamp = found.Timestamp } : file;
             }
         }
         catch (LitestreamException e) when (e.Error == LitestreamError.NotFound)

@@ -114,4 +114,7 @@ public sealed record ReplicaStatus
 
     /// <summary>When it is tried again; null when not failing.</summary>
     public DateTimeOffset? NextRetry { get; init; }
+
+    /// <summary>The place also holds a backup of Litestream 0.3, seen when it was first listed; it is left alone.</summary>
+    public bool HoldsGenerations { get; init; }
 }

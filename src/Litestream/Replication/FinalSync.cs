@@ -1,16 +1,16 @@
 namespace Litestream.Replication;
 
 /// <summary>The last sync of a database before it is let go: read to the end, then upload until every replica has it or time runs out.</summary>
-internal sealed class FinalSync(ReplicatedDatabase database, LitestreamOptions options, EngineServices services)
+internal sealed class FinalSync(ReplicatedDatabase database, TimeSpan timeout, TimeSpan interval, EngineServices services)
 {
     /// <returns>True when everything that was committed is on every replica.</returns>
     internal async Task<bool> RunAsync(CancellationToken cancellationToken)
     {
-        using var patience = new CancellationTokenSource(options.ShutdownSyncTimeout, services.Time);
+        using var patience = new CancellationTokenSource(timeout, services.Time);
         using var both = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, patience.Token);
         var copied = false;
         // A timeout of zero is one try, not none.
-        var token = options.ShutdownSyncTimeout > TimeSpan.Zero ? both.Token : cancellationToken;
+        var token = timeout > TimeSpan.Zero ? both.Token : cancellationToken;
         var waiting = database.Replicas.ToList();
         while (true)
         {
@@ -37,7 +37,7 @@ internal sealed class FinalSync(ReplicatedDatabase database, LitestreamOptions o
                 return false;
             try
             {
-                await Task.Delay(options.ShutdownSyncInterval, services.Time, both.Token).ConfigureAwait(false);
+                await Task.Delay(interval, services.Time, both.Token).ConfigureAwait(false);
             }
             catch (OperationCanceledException)
             {

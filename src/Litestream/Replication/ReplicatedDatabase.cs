@@ -405,8 +405,11 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
         _services.Metrics.Of(_options.Path).SyncFailed(e);
         var blocked = e is LitestreamException { Error: LitestreamError.Busy or LitestreamError.Locked };
         SetState(blocked ? ReplicationState.Blocked : ReplicationState.Failing, cause);
-        // Connections that failed may have lost the reader: begin anew, with "held" false.
-        CloseSession();
+        // A full disk or a failing store of ours says nothing against the reader: while it stands, continuity stays provable. What SQLite itself
+        // refused may have cost it: begin anew, with "held" false.
+        var isOurs = e is LitestreamException { Error: LitestreamError.DiskFull or LitestreamError.LocalStorage or LitestreamError.Busy };
+        if (!isOurs || _session is { Source.HasReader: false })
+            CloseSession();
         _clock.RetryAt = _services.Time.GetUtcNow() + delay;
         return _clock.RetryAt.Value;
     }

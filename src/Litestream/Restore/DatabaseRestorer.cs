@@ -111,7 +111,8 @@ public sealed class DatabaseRestorer
                 {
                     last = await ApplyAsync(downloads, image, file, cancellationToken).ConfigureAwait(false);
                 }
-                catch (LitestreamException exception) when (exception.Level is null)
+                catch (LitestreamException exception)
+                    when (exception.Level is null && exception.Error is not (LitestreamError.DiskFull or LitestreamError.LocalStorage))
                 {
                     throw About(client, file, exception);
                 }

@@ -34,7 +34,12 @@ internal static unsafe partial class NativeSqlite
 
     private static readonly byte[] Main = "main\0"u8.ToArray();
 
-    static NativeSqlite() => NativeLibrary.SetDllImportResolver(typeof(NativeSqlite).Assembly, Resolve);
+    static NativeSqlite()
+    {
+        // The first use of a connection initialises the bundle that the app has chosen; an app may well start the engine before its own first use.
+        new Microsoft.Data.Sqlite.SqliteConnection().Dispose();
+        NativeLibrary.SetDllImportResolver(typeof(NativeSqlite).Assembly, Resolve);
+    }
 
     private static IntPtr Resolve(string name, Assembly assembly, DllImportSearchPath? searchPath)
     {

@@ -15,8 +15,8 @@ namespace Testing.Servers;
 /// </remarks>
 public sealed class RadosGateway : IAsyncDisposable
 {
-    /// <summary>Programs needed, and how to get them.</summary>
-    public const string Installation = "apt-get install -y --no-install-recommends radosgw ceph-mon ceph-osd ceph-common";
+    /// <summary>The Debian packages that bring it.</summary>
+    public const string Packages = "--no-install-recommends radosgw ceph-mon ceph-osd ceph-common";
 
     private static readonly Lazy<Task<RadosGateway>> Shared = new(StartAsync);
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(90);
@@ -42,7 +42,7 @@ public sealed class RadosGateway : IAsyncDisposable
     public string SecretAccessKey { get; } = Guid.NewGuid().ToString("n");
 
     /// <summary>True when every program is installed.</summary>
-    public static bool IsInstalled => Programs.All(p => FindProgram(p) is not null);
+    public static bool IsInstalled => Programs.All(p => Require.FindProgram(p) is not null);
 
     /// <summary>The programs it consists of.</summary>
     public static IReadOnlyList<string> Programs { get; } =
@@ -133,12 +133,6 @@ public sealed class RadosGateway : IAsyncDisposable
         listeners.ForEach(l => l.Stop());
         return ports;
     }
-
-    private static string? FindProgram(string name) =>
-        (Environment.GetEnvironmentVariable("PATH") ?? "")
-            .Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries)
-            .Select(folder => Path.Combine(folder, name))
-            .FirstOrDefault(File.Exists);
 
     private async Task StartServersAsync(int[] ports, CancellationToken cancellationToken)
     {

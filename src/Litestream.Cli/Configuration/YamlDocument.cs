@@ -1,0 +1,130 @@
+using YamlDotNet.Core;
+using YamlDotNet.Core.Events;
+
+namespace Litestream.Cli.Configuration;
+
+/// <summary>Builds <see cref="ConfigNode"/>s from YAML by the parser's events alone: no reflection, every value keeps its place.</summary>
+internal sealed class YamlDocument
+{
+    private const int MaxDepth = 64;
+
+    private readonly string _file;
+    private readonly IParser _parser;
+    private readonly Dictionary<AnchorName, ConfigNode> _anchors = [];
+
+    private YamlDocument(string file, string text)
+    {
+        _file = file;
+        _parser = new Parser(new StringReader(text));
+    }
+
+    /// <summary>The first document of a file. An empty file is an empty mapping.</summary>
+    /// <exception cref="LitestreamException">The text is no YAML, or its top is no mapping.</exception>
+    public static ConfigMapping Parse(string file, string text)
+    {
+        try
+        {
+            return new YamlDocument(file, text).Root();
+        }
+        catch (YamlException e)
+        {
+            throw Problem(e, file, text);
+        }
+    }
+
+    private ConfigMapping Root()
+    {
+        _parser.Consume<StreamStart>();
+        if (!_parser.TryConsume<DocumentStart>(out _))
+            return new ConfigMapping(new ConfigPlace(_file, 1, 1), []);
+        return Node(0) switch
+        {
+            ConfigMapping mapping => mapping,
+            ConfigScalar { IsNull: true } empty => new ConfigMapping(empty.Place, []),
+            var other => throw ConfigError.At(other.Place, $"a configuration file is a group of keys, not {other.Kind}", "dbs:"),
+        };
+    }
+
+    private ConfigNode Node(int depth)
+    {
+        var place = Place(_parser.Current!.Start);
+        if (depth > MaxDepth)
+            throw ConfigError.At(place, "values are nested too deeply", null);
+        if (_parser.TryConsume<AnchorAlias>(out var alias))
+            return _anchors.GetValueOrDefault(alias.Value)
+                ?? throw ConfigError.At(place, $"unknown anchor '{alias.Value}'", $"&{alias.Value} before its first use");
+        if (_parser.TryConsume<Scalar>(out var scalar))
+            return Named(scalar, new ConfigScalar(place, scalar.Value, scalar.IsPlainImplicit && scalar.Style == ScalarStyle.Plain));
+        if (_parser.TryConsume<SequenceStart>(out var sequence))
+        {
+            var items = new List<ConfigNode>();
+            while (!_parser.TryConsume<SequenceEnd>(out _))
+                items.Add(Node(depth + 1));
+            return Named(sequence, new ConfigSequence(place, items));
+        }
+        var start = _parser.Consume<MappingStart>();
+        return Named(start, Mapping(place, depth));
+    }
+
+    private ConfigMapping Mapping(ConfigPlace place, int depth)
+    {
+        var entries = new List<ConfigEntry>();
+        var merged = new List<ConfigEntry>();
+        while (!_parser.TryConsume<MappingEnd>(out _))
+        {
+            if (Node(depth + 1) is not ConfigScalar key)
+                throw ConfigError.At(place, "a key must be a single word", null);
+            var value = Node(depth + 1);
+            if (key is { Value: "<<", IsPlain: true })
+                merged.AddRange(Merge(value));
+            else if (entries.Find(e => e.Key == key.Value) is { } first)
+                throw ConfigError.At(key.Place, $"key '{key.Value}' stands twice in one group (first on line {first.KeyPlace.Line})", null);
+            else
+                entries.Add(new ConfigEntry(key.Value, key.Place, value));
+        }
+        foreach (var entry in merged)
+            if (!entries.Exists(e => e.Key == entry.Key))
+                entries.Add(entry);
+        return new ConfigMapping(place, entries);
+    }
+
+    private static IEnumerable<ConfigEntry> Merge(ConfigNode value) =>
+        value switch
+        {
+            ConfigMapping mapping => mapping.Entries,
+            ConfigSequence sequence => sequence.Items.SelectMany(Merge),
+            _ => throw ConfigError.At(value.Place, "'<<' takes a group of keys", "<<: *NAME"),
+        };
+
+    private ConfigNode Named(NodeEvent node, ConfigNode value)
+    {
+        if (!node.Anchor.IsEmpty)
+            _anchors[node.Anchor] = value;
+        return value;
+    }
+
+    private ConfigPlace Place(Mark mark) => new(_file, (int)mark.Line, (int)mark.Column);
+
+    private static LitestreamException Problem(YamlException e, string file, string text)
+    {
+        // An error noticed at the end of the file is shown on the last line that has text.
+        var lines = text.TrimEnd().AsSpan().Count('\n') + 1;
+        var line = (int)Math.Min(Math.Max(e.Start.Line, e.End.Line), lines);
+        var message = e.Message.TrimEnd('.');
+        if (message.Contains("tab", StringComparison.Ordinal))
+            line = TabLine(text, line);
+        if (message.StartsWith("While ", StringComparison.Ordinal) && message.IndexOf(", ", StringComparison.Ordinal) is > 0 and var comma)
+            message = message[(comma + 2)..];
+        return new LitestreamException(LitestreamError.InvalidConfiguration, $"yaml: line {line}: {message}", e) { Path = file };
+    }
+
+    // The parser gives the line before the one that is indented by a tab.
+    private static int TabLine(string text, int line)
+    {
+        var lines = text.Split('\n');
+        for (var i = line - 1; i < lines.Length; i++)
+            if (lines[i].AsSpan(0, lines[i].Length - lines[i].AsSpan().TrimStart().Length).Contains('\t'))
+                return i + 1;
+        return line;
+    }
+}

@@ -1,0 +1,152 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using Litestream.IO;
+using Litestream.Ltx;
+using Litestream.Replicas;
+using Litestream.Replication;
+using Litestream.Restore;
+using Microsoft.Extensions.Logging.Abstractions;
+using Testing;
+using Testing.Oracles;
+using Xunit;
+
+namespace Litestream.Tests.Crashes;
+
+/// <summary>The engine is killed at random moments, while another process goes on writing and checkpointing.</summary>
+public sealed partial class KillNineTests(ITestOutputHelper output)
+{
+    /// <summary>How many rounds: <c>LITESTREAM_KILLS</c>, default 100.</summary>
+    private static readonly int Rounds = int.TryParse(Environment.GetEnvironmentVariable("LITESTREAM_KILLS"), out var n) ? n : 100;
+    private static readonly HttpClient Http = new() { Timeout = TimeSpan.FromSeconds(5) };
+    private static readonly string Engine = Repository.PathOf("artifacts", "bin", "Litestream.Door", "debug", "Litestream.Door");
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task KilledAtRandomMoments_NothingReportedIsMissing_AndNothingIsTorn()
+    {
+        Litestream05.RequireIt();
+        var seed = int.TryParse(Environment.GetEnvironmentVariable("LITESTREAM_SEED"), out var s) ? s : Environment.TickCount;
+        output.WriteLine($"seed {seed} (LITESTREAM_SEED)");
+        using var folder = new TempFolder();
+        var random = new Random(seed);
+        var path = folder.Combine("app.db");
+        var replica = folder.Combine("replica");
+        await using var writer = WriterChild.Start(path, seed);
+        await writer.WaitForLineAsync(new Regex("^writing$"), TimeSpan.FromSeconds(20), cancellationToken: Token);
+        var (reported, last, known) = (Txid.None, 0L, 0);
+        for (var round = 0; round < Rounds; round++)
+        {
+            var said = await RunAndKillAsync(folder, path, replica, random);
+            if (said > reported)
+                (reported, known) = (said, known + 1);
+            if (reported.IsNone)
+                continue;
+            var restored = folder.Combine($"restored-{round}.db");
+            var result = await RestoreAsync(replica, restored);
+            Assert.True(result.Txid >= reported, $"round {round}: {reported} was reported, the replica ends at {result.Txid}");
+            var transactions = WriterChild.RequireWhole(restored);
+            Assert.True(transactions >= last, $"round {round}: {last} transactions were there before, now {transactions}");
+            last = transactions;
+            File.Delete(restored);
+        }
+        await CatchUpAndCompareAsync(folder, path, replica, writer);
+        output.WriteLine($"{Rounds} kills, {known} rounds with news, {last} transactions by the last restore before the end");
+        Assert.True(known >= Rounds / 4, $"only {known} of {Rounds} rounds replicated anything before the kill");
+    }
+
+    /// <returns>The last transaction that the engine had reported as replicated before it died.</returns>
+    private static async Task<Txid> RunAndKillAsync(TempFolder folder, string path, string replica, Random random)
+    {
+        var port = Processes.FreePort();
+        var config = folder.Combine("litestream.yml");
+        await File.WriteAllTextAsync(
+            config,
+            $$"""
+            addr: 127.0.0.1:{{port}}
+            dbs:
+              - path: {{path}}
+                min-checkpoint-page-count: {{random.Next(10, 200)}}
+                replicas: [{path: "{{replica}}", sync-interval: 20ms}]
+            """,
+            Token
+        );
+        await using var engine = TestProcess.Start(Engine, ["replicate", "-config", config]);
+        var said = Txid.None;
+        if (random.Next(4) > 0)
+            said = await WaitForReportAsync(engine, port);
+        await Task.Delay(random.Next(250), Token);
+        if (!said.IsNone && await AskAsync(port) is { IsNone: false } later)
+            said = later;
+        engine.Kill();
+        await engine.WaitForExitAsync(TimeSpan.FromSeconds(10), Token);
+        await Task.Delay(random.Next(60), Token);
+        return said;
+    }
+
+    private static async Task<Txid> WaitForReportAsync(TestProcess engine, int port)
+    {
+        for (var tries = 0; tries < 2000; tries++)
+        {
+            Assert.False(engine.HasExited, engine.Output);
+            if (await AskAsync(port) is { IsNone: false } txid)
+                return txid;
+            await Task.Delay(5, Token);
+        }
+        Assert.Fail($"nothing was replicated within ten seconds:\n{engine.Output}");
+        return default;
+    }
+
+    private static async Task<Txid> AskAsync(int port)
+    {
+        try
+        {
+            var metrics = await Http.GetStringAsync($"http://127.0.0.1:{port}/metrics", Token);
+            return ReplicaTxid.Match(metrics) is { Success: true } match
+                ? new Txid(ulong.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture))
+                : Txid.None;
+        }
+        catch (HttpRequestException)
+        {
+            return Txid.None;
+        }
+    }
+
+    private static async Task CatchUpAndCompareAsync(TempFolder folder, string path, string replica, TestProcess writer)
+    {
+        await using (var store = NewStore(path, replica))
+        {
+            await store.StartAsync(Token);
+            await store.SyncAsync(path, upload: true, Token);
+            writer.CloseInput();
+            await writer.WaitForExitAsync(TimeSpan.FromSeconds(20), Token);
+            await store.SyncAsync(path, upload: true, Token);
+            Assert.True(await store.StopAsync(Token));
+        }
+        var restored = folder.Combine("restored.db");
+        await RestoreAsync(replica, restored);
+        WriterChild.RequireWhole(restored);
+        var source = CanonicalDump.Of(path);
+        Assert.Equal(source, CanonicalDump.Of(restored));
+        Assert.Equal(source, await Litestream05.DumpLatestAsync("file://" + replica));
+    }
+
+    private static LitestreamStore NewStore(string path, string replica) =>
+        new(
+            new LitestreamOptions
+            {
+                Databases = [new DatabaseOptions { Path = path, Replicas = [new ReplicaOptions { Url = ReplicaUrl.Parse(replica) }] }],
+            },
+            new ObjectStoreFactory()
+        );
+
+    private static async Task<RestoreResult> RestoreAsync(string replica, string output)
+    {
+        await using var client = new ObjectStoreFactory().Open(new ReplicaOptions { Url = ReplicaUrl.Parse(replica) });
+        var restorer = new DatabaseRestorer(DurableFiles.System, TimeProvider.System, NullLogger.Instance);
+        return await restorer.RestoreAsync(client, new RestoreOptions { OutputPath = output }, Token);
+    }
+
+    [GeneratedRegex(@"^litestream_replica_txid\{[^}]*\} (\d+)", RegexOptions.Multiline)]
+    private static partial Regex ReplicaTxid { get; }
+}
