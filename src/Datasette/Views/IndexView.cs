@@ -218,7 +218,7 @@ internal static class IndexView
     }
 
     private static string? RowTitle(long? count) =>
-        count is { } rows ? string.Create(CultureInfo.InvariantCulture, $"{rows} row{(rows == 1 ? "" : "s")}") : null;
+        count is { } rows ? string.Create(CultureInfo.InvariantCulture, $"{rows} rows") : null;
 
     private static string Summary(Entry entry)
     {
