@@ -1,6 +1,6 @@
 // A whole plugin in one file: a page, a menu link, an action of its own, and a function for SQL.
 // Try it: dotnet run --project samples/HelloPlugin -- --memory --root -p 0
-using Datasette.Hosting;
+using Datasette.Cli;
 using Datasette.Permissions;
 using Datasette.Plugins;
 using Datasette.Responses;

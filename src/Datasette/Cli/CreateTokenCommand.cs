@@ -25,7 +25,7 @@ internal static class CreateTokenCommand
             var key = parsed.GetValue(secret) ?? Environment.GetEnvironmentVariable("DATASETTE_SECRET");
             if (string.IsNullOrEmpty(key))
             {
-                throw new StartupException("Missing option '--secret'. Give it, or set DATASETTE_SECRET.", DatasetteCommand.UsageError);
+                throw new StartupException("Missing option '--secret'. Give it, or set DATASETTE_SECRET.", ExitCodes.WrongUsage);
             }
             var restrictions = Restrictions(parsed.GetValue(all) ?? [], parsed.GetValue(database) ?? [], parsed.GetValue(resource) ?? []);
             var now = TimeProvider.System.GetUtcNow().ToUnixTimeSeconds();

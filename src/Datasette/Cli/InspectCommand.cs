@@ -35,7 +35,7 @@ internal static class InspectCommand
         {
             if (!File.Exists(file))
             {
-                throw new StartupException($"Invalid value for '[FILES]...': Path '{file}' does not exist.", DatasetteCommand.UsageError);
+                throw new StartupException($"Invalid value for '[FILES]...': Path '{file}' does not exist.", ExitCodes.WrongUsage);
             }
         }
         await using var databases = new DatabaseCollection();

@@ -18,7 +18,7 @@ internal static class PluginsCommand
         {
             var chosen = PluginLoader
                 .Select(plugins, Environment.GetEnvironmentVariable(PluginLoader.Variable))
-                .Concat(DatasetteFactory.BuiltIn());
+                .Concat(DatasetteFactory.BuiltIn(new InstanceRights()));
             if (parsed.GetValue(requirements))
             {
                 foreach (

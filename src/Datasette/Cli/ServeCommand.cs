@@ -177,14 +177,14 @@ internal sealed class ServeCommand
         var given = parsed.GetValue(files) ?? [];
         if (given.FirstOrDefault(file => file.StartsWith('-') && file.Length > 1 && !File.Exists(file)) is { } unknown)
         {
-            throw new StartupException($"No such option: {unknown}. See: datasette serve --help", DatasetteCommand.UsageError);
+            throw new StartupException($"No such option: {unknown}. See: datasette serve --help", ExitCodes.WrongUsage);
         }
         var number = parsed.GetValue(port);
         if (number is < 0 or > 65535)
         {
             throw new StartupException(
                 $"Invalid value for '-p' / '--port': {number} is not in the range 0 to 65535.",
-                DatasetteCommand.UsageError
+                ExitCodes.WrongUsage
             );
         }
         RefuseFolder(
@@ -238,8 +238,8 @@ internal sealed class ServeCommand
     private static string? ExistingFile(string? path, string option) =>
         path is null || File.Exists(path) ? path
         : Directory.Exists(path)
-            ? throw new StartupException($"Invalid value for {option}: File '{path}' is a directory.", DatasetteCommand.UsageError)
-        : throw new StartupException($"Invalid value for {option}: Path '{path}' does not exist.", DatasetteCommand.UsageError);
+            ? throw new StartupException($"Invalid value for {option}: File '{path}' is a directory.", ExitCodes.WrongUsage)
+        : throw new StartupException($"Invalid value for {option}: Path '{path}' does not exist.", ExitCodes.WrongUsage);
 
     private static void RefuseFolder(string? folder, string option, string why)
     {
@@ -249,7 +249,7 @@ internal sealed class ServeCommand
         }
         throw Directory.Exists(folder)
             ? new StartupException($"{option} is not available: {why}.")
-            : new StartupException($"Invalid value for '{option}': Directory '{folder}' does not exist.", DatasetteCommand.UsageError);
+            : new StartupException($"Invalid value for '{option}': Directory '{folder}' does not exist.", ExitCodes.WrongUsage);
     }
 
     private static KeyValuePair<string, string> Mount(string text)
@@ -259,16 +259,13 @@ internal sealed class ServeCommand
         {
             throw new StartupException(
                 $"Invalid value for '--static': '{text}' should be of format mountpoint:directory.",
-                DatasetteCommand.UsageError
+                ExitCodes.WrongUsage
             );
         }
         var folder = text[(colon + 1)..];
         if (!Directory.Exists(folder))
         {
-            throw new StartupException(
-                $"Invalid value for '--static': '{folder}' is not a valid directory path.",
-                DatasetteCommand.UsageError
-            );
+            throw new StartupException($"Invalid value for '--static': '{folder}' is not a valid directory path.", ExitCodes.WrongUsage);
         }
         return new(text[..colon].Trim('/'), folder);
     }

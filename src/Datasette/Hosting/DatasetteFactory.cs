@@ -27,14 +27,15 @@ internal static partial class DatasetteFactory
             LogWarning(log, warning);
         }
         var settings = DatasetteSettings.Parse(config.Root["settings"] as JsonObject);
-        var hooks = new PluginHooks([.. PluginLoader.Select(available, options.LoadPlugins), .. BuiltIn()]);
+        var rights = new InstanceRights { DefaultDeny = options.DefaultDeny };
+        var hooks = new PluginHooks([.. PluginLoader.Select(available, options.LoadPlugins), .. BuiltIn(rights)]);
         var databases = new DatabaseCollection();
         InternalDatabase? catalog = null;
         DatasetteApp? app = null;
         try
         {
             catalog = await InternalDatabase.OpenAsync(options.InternalPath, ct: ct);
-            app = new DatasetteApp(AppOptions(options, config, settings), databases, catalog, hooks, loggers, time);
+            app = new DatasetteApp(AppOptions(options, config, settings, rights), databases, catalog, hooks, loggers, time);
             Attach(app, options, log);
             await databases.CheckAsync(ct);
             await catalog.RefreshAsync(databases, ct);
@@ -71,17 +72,22 @@ internal static partial class DatasetteFactory
         await app.DisposeAsync();
     }
 
-    public static IReadOnlyList<DatasettePlugin> BuiltIn() =>
-        [new ActorCookie(), new SignedTokens(), new DefaultActions(), new DefaultPermissions()];
+    public static IReadOnlyList<DatasettePlugin> BuiltIn(InstanceRights rights) =>
+        [new ActorCookie(), new SignedTokens(), new DefaultActions(), new DefaultPermissions(rights)];
 
-    private static DatasetteAppOptions AppOptions(ServeOptions options, DatasetteConfig config, DatasetteSettings settings) =>
+    private static DatasetteAppOptions AppOptions(
+        ServeOptions options,
+        DatasetteConfig config,
+        DatasetteSettings settings,
+        InstanceRights rights
+    ) =>
         new()
         {
             Config = config,
             Settings = settings,
             Secret = options.Secret,
             Cors = options.Cors,
-            DefaultDeny = options.DefaultDeny,
+            Rights = rights,
             NoCache = options.Reload,
             VersionNote = options.VersionNote,
             StaticMounts = options.StaticMounts,

@@ -138,3 +138,8 @@ public sealed record DatabaseModel(
 /// <param name="Heading">Its heading.</param>
 /// <param name="Sections">The statements (as text) with the name of their database (as address); no name where there is only one.</param>
 public sealed record SchemaModel(LayoutModel Layout, string Heading, IReadOnlyList<TextLink> Sections);
+
+/// <summary>A link with its text.</summary>
+/// <param name="Text">The text.</param>
+/// <param name="Href">Where it leads.</param>
+public sealed record TextLink(string Text, string Href);

@@ -54,11 +54,6 @@ public sealed record FacetModel(
 /// <param name="Kind">What it counts, in brackets; empty for values.</param>
 public sealed record SuggestionModel(string Name, string Href, string Kind);
 
-/// <summary>A link with its text.</summary>
-/// <param name="Text">The text.</param>
-/// <param name="Href">Where it leads.</param>
-public sealed record TextLink(string Text, string Href);
-
 /// <summary>The page of a table or view.</summary>
 public sealed record TableModel
 {

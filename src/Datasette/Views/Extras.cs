@@ -129,4 +129,19 @@ internal sealed class Extras
                 return (object)map;
             })
             .ToList();
+
+    public static JsonMap UrlVars(ViewContext v)
+    {
+        var map = new JsonMap();
+        foreach (System.Text.RegularExpressions.Group group in v.Match.Groups)
+        {
+            if (!char.IsAsciiDigit(group.Name[0]))
+            {
+                map.Add(group.Name, group.Success ? group.Value : null);
+            }
+        }
+        return map;
+    }
+
+    public static string Definition(RelationSchema relation) => string.Join('\n', relation.Definition.Select(sql => sql + ";"));
 }

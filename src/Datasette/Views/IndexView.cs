@@ -217,8 +217,7 @@ internal static class IndexView
         return Respond.Html(Pages.Index.Create(page), 200).With("Link", HtmlLinks.Alternate(alternate));
     }
 
-    private static string? RowTitle(long? count) =>
-        count is { } rows ? string.Create(CultureInfo.InvariantCulture, $"{rows} rows") : null;
+    private static string? RowTitle(long? count) => count is { } rows ? string.Create(CultureInfo.InvariantCulture, $"{rows} rows") : null;
 
     private static string Summary(Entry entry)
     {

@@ -149,7 +149,7 @@ internal sealed class QueryPageBuilder(ViewContext v, Database database, StoredQ
                             cells.Make(
                                 results.Columns[i],
                                 value,
-                                value is byte[] blob ? TableCsv.QueryBlob(v, results.Columns[i], blob) : null
+                                value is byte[] blob ? Blobs.QueryHref(v, results.Columns[i], blob) : null
                             )
                     )
                     .ToList()

@@ -68,7 +68,7 @@ internal static class QueryView
             values[name] = MagicParameters.IsMagic(name) ? MagicParameters.Value(v, name) : v.Args[name] ?? "";
         }
         var answer = await AnswerAsync(v, database, query, query.Sql, names.Where(name => !MagicParameters.IsMagic(name)).ToList(), values);
-        return answer is Response response ? TableView.Cached(v, response) : answer;
+        return answer is Response response ? PageHeaders.Cached(v, response) : answer;
     }
 
     /// <summary>The parameters of SQL while it is typed.</summary>
@@ -210,7 +210,7 @@ internal static class QueryView
             "HTML of cells that a plugin renders",
             () => Extras.RenderedCells(v, database.Name, null, results.Columns, results.Rows)
         );
-        extras.Add("debug", "How the address was understood", () => new JsonMap { { "url_vars", TableJson.UrlVars(v) } });
+        extras.Add("debug", "How the address was understood", () => new JsonMap { { "url_vars", Extras.UrlVars(v) } });
         extras.Add("request", "The request as the server saw it", () => Extras.RequestJson(v));
         extras.Add(
             "query",
@@ -250,11 +250,11 @@ internal static class QueryView
             throw new DatasetteException(400, $"{column} is not a valid column");
         }
         var hash = v.Args["_blob_hash"];
-        var found = results.Rows.FirstOrDefault(row => hash is null || Cells.Hash(RowView.Bytes(row[index])) == hash);
+        var found = results.Rows.FirstOrDefault(row => hash is null || Cells.Hash(Blobs.Bytes(row[index])) == hash);
         if (found is null)
         {
             throw new DatasetteException(400, "Link has expired - the requested binary content has changed or could not be found.");
         }
-        return RowView.BlobAnswer(RowView.Bytes(found[index]), TildeEncoding.CssClass(column) + (hash is null ? "" : "-" + hash[..6]));
+        return Blobs.Answer(Blobs.Bytes(found[index]), TildeEncoding.CssClass(column) + (hash is null ? "" : "-" + hash[..6]));
     }
 }

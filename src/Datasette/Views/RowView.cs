@@ -16,7 +16,7 @@ internal static class RowView
     {
         var database = v.Database;
         var schema = await database.SchemaAsync(v.Ct);
-        TableView.NoReferrer(v);
+        PageHeaders.NoReferrer(v);
         var table = schema.Relation(v.TableName) switch
         {
             TableSchema found => found,
@@ -38,22 +38,12 @@ internal static class RowView
         var data = new RowData(database, schema, table, query, results.Columns, results.Rows[0], Stopwatch.GetElapsedTime(start));
         return v.Format switch
         {
-            "blob" => TableView.Cached(v, Blob(v, data)),
-            "json" => TableView.Cached(v, await JsonAsync(v, data)),
-            "csv" => TableView.Cached(v, TableCsv.Row(v, data)),
-            _ => TableView.Cached(v, await PageAsync(v, data)),
+            "blob" => PageHeaders.Cached(v, Blob(v, data)),
+            "json" => PageHeaders.Cached(v, await JsonAsync(v, data)),
+            "csv" => PageHeaders.Cached(v, TableCsv.Row(v, data)),
+            _ => PageHeaders.Cached(v, await PageAsync(v, data)),
         };
     }
-
-    internal sealed record RowData(
-        Database Database,
-        DatabaseSchema Schema,
-        TableSchema Table,
-        RowQuery Query,
-        IReadOnlyList<string> Columns,
-        object?[] Row,
-        TimeSpan Elapsed
-    );
 
     private static Response Blob(ViewContext v, RowData data)
     {
@@ -63,7 +53,7 @@ internal static class RowView
         {
             throw new DatasetteException(400, $"{column} is not a valid column");
         }
-        var bytes = Bytes(data.Row[index]);
+        var bytes = Blobs.Bytes(data.Row[index]);
         var hash = v.Args["_blob_hash"];
         if (hash is not null && Cells.Hash(bytes) != hash)
         {
@@ -76,24 +66,7 @@ internal static class RowView
         {
             parts.Add(hash[..6]);
         }
-        return BlobAnswer(bytes, string.Join('-', parts));
-    }
-
-    public static byte[] Bytes(object? value) =>
-        value switch
-        {
-            null => [],
-            byte[] bytes => bytes,
-            _ => System.Text.Encoding.UTF8.GetBytes(PageToken.Text(value)),
-        };
-
-    public static Response BlobAnswer(byte[] bytes, string name)
-    {
-        var safe = string.Concat(name.Select(c => c is < ' ' or '"' or '\\' or > '~' ? '_' : c));
-        return Respond
-            .Bytes(bytes, "application/binary")
-            .With("X-Content-Type-Options", "nosniff")
-            .With("Content-Disposition", $"attachment; filename=\"{safe}.blob\"");
+        return Blobs.Answer(bytes, string.Join('-', parts));
     }
 
     private static async Task<Response> JsonAsync(ViewContext v, RowData data)
@@ -138,7 +111,7 @@ internal static class RowView
             () =>
                 new JsonMap
                 {
-                    { "url_vars", TableJson.UrlVars(v) },
+                    { "url_vars", Extras.UrlVars(v) },
                     {
                         "resolved",
                         new JsonMap

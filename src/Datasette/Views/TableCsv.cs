@@ -15,7 +15,7 @@ internal static class TableCsv
         var wantsLabels = Wanted(v);
         if (v.Args.Flag("_stream"))
         {
-            return TableView.Cached(v, await StreamAsync(v, database, schema, relation, wantsLabels));
+            return PageHeaders.Cached(v, await StreamAsync(v, database, schema, relation, wantsLabels));
         }
         var data = await TableData.LoadAsync(v, database, schema, relation);
         var answer = Make(v, database, schema, relation, data.Page.Columns, AsStream(data.Page.Rows), wantsLabels);
@@ -23,10 +23,10 @@ internal static class TableCsv
         {
             answer.With("Link", HtmlLinks.Next(next));
         }
-        return TableView.Cached(v, answer);
+        return PageHeaders.Cached(v, answer);
     }
 
-    public static Response Row(ViewContext v, RowView.RowData data) =>
+    public static Response Row(ViewContext v, RowData data) =>
         Make(v, data.Database, data.Schema, data.Table, data.Columns, AsStream([data.Row]), Wanted(v));
 
     public static Response Query(
@@ -38,19 +38,10 @@ internal static class TableCsv
     )
     {
         var bytes = rows.Select(row =>
-                row.Select((value, i) => value is byte[] blob ? (object)v.Absolute(QueryBlob(v, columns[i], blob)) : value).ToArray()
+                row.Select((value, i) => value is byte[] blob ? (object)v.Absolute(Blobs.QueryHref(v, columns[i], blob)) : value).ToArray()
             )
             .ToList();
         return Finish(v, columns, AsStream(bytes), fileName);
-    }
-
-    /// <summary>Where the bytes of a query's cell can be had: the same query, the column and the hash that finds the row.</summary>
-    public static string QueryBlob(ViewContext v, string column, byte[] blob)
-    {
-        var args = v.Args.Without("_size", "_blob_column", "_blob_hash").With("_blob_column", column).With("_blob_hash", Cells.Hash(blob));
-        var path =
-            v.Format is { } format && v.Path.EndsWith("." + format, StringComparison.Ordinal) ? v.Path[..^(format.Length + 1)] : v.Path;
-        return v.App.UrlPath(args.ToPath(path + ".blob"));
     }
 
     private static Func<string, bool> Wanted(ViewContext v)

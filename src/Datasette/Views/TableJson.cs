@@ -126,8 +126,16 @@ internal static class TableJson
         extras.Add("database_color", "Colour of the database", () => data.Database.Color);
         extras.Add("renderers", "Formats of this data and their addresses", () => Renderers(v, data));
         extras.Add("custom_table_templates", "Names of templates, none here", () => Array.Empty<object>());
-        extras.Add("table_definition", "The statements that make the table", () => data.Relation.IsView ? null : Definition(data.Relation));
-        extras.Add("view_definition", "The statement that makes the view", () => data.Relation.IsView ? Definition(data.Relation) : null);
+        extras.Add(
+            "table_definition",
+            "The statements that make the table",
+            () => data.Relation.IsView ? null : Extras.Definition(data.Relation)
+        );
+        extras.Add(
+            "view_definition",
+            "The statement that makes the view",
+            () => data.Relation.IsView ? Extras.Definition(data.Relation) : null
+        );
         extras.Add("is_view", "Whether this is a view", () => data.Relation.IsView);
         extras.Add(
             "private",
@@ -154,25 +162,10 @@ internal static class TableJson
                             { "is_view", data.Relation.IsView },
                         }
                     },
-                    { "url_vars", UrlVars(v) },
+                    { "url_vars", Extras.UrlVars(v) },
                 }
         );
     }
-
-    public static JsonMap UrlVars(ViewContext v)
-    {
-        var map = new JsonMap();
-        foreach (System.Text.RegularExpressions.Group group in v.Match.Groups)
-        {
-            if (!char.IsAsciiDigit(group.Name[0]))
-            {
-                map.Add(group.Name, group.Success ? group.Value : null);
-            }
-        }
-        return map;
-    }
-
-    public static string Definition(RelationSchema relation) => string.Join('\n', relation.Definition.Select(sql => sql + ";"));
 
     private static JsonMap Renderers(ViewContext v, TableData data)
     {

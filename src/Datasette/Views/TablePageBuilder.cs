@@ -62,7 +62,7 @@ internal static class TablePageBuilder
             Rows = new($"Rows of {data.Name}", Columns(v, data, metadata), Rows(v, data, labels)),
             NextHref = data.NextUrl,
             FirstHref = v.Args.Flag("_next") ? v.App.UrlPath(v.Args.Without("_next").ToPath(v.Path)) : null,
-            Definition = TableJson.Definition(data.Relation),
+            Definition = Extras.Definition(data.Relation),
         };
         return Respond.Html(TableSlice.Create(model), 200).With("Link", HtmlLinks.Alternate(alternate));
     }
