@@ -156,16 +156,18 @@ publish() { # DIR
     missing=$(native_toolchain_missing)
     [ -z "$missing" ] || die "missing: $missing"
     local dir=$1 name staging log locked=()
-    [ "${CI:-}" != true ] || locked=(-p:RestoreLockedMode=true)
+    [ "${CI:-}" != true ] || locked=(--locked-mode)
     mkdir -p "$dir" "$LOGS"
     for name in litestream datasette; do
         title "publish $name"
         staging=artifacts/native/$name log=$LOGS/publish-$name.log
         rm -rf "$staging"
-        dotnet publish "tools/$name" --configuration Release --runtime linux-x64 --output "$staging" --verbosity quiet \
-            -warnaserror -p:IlcTreatWarningsAsErrors=true "${locked[@]}" | tee "$log"
+        # Restored apart: with --runtime, restore would want the runtime in the lock file of every library too.
+        dotnet restore "tools/$name" --verbosity quiet "${locked[@]}"
+        dotnet publish "tools/$name" --configuration Release --runtime linux-x64 --output "$staging" --verbosity quiet --no-restore \
+            -warnaserror -p:IlcTreatWarningsAsErrors=true | tee "$log"
         no_warnings "$log"
-        cp -f "$staging/$name" "$staging/libe_sqlite3.so" "$dir/"
+        install -m 755 "$staging/$name" "$staging/libe_sqlite3.so" "$dir/"
     done
     ls -l "$dir"
 }
