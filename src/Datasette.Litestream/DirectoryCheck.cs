@@ -10,7 +10,9 @@ internal static class DirectoryCheck
         var probe = Path.Combine(folder, $".datasette-litestream-{Guid.NewGuid():n}.tmp");
         try
         {
-            using var file = new FileStream(probe, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose);
+            // A folder, not a file: nothing here ever opens a file beside a live database.
+            Directory.CreateDirectory(probe);
+            Directory.Delete(probe);
             return null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

@@ -31,6 +31,7 @@ internal static class HostDatabases
                 ConfiguredNames = blocks is null ? [] : [.. blocks.Where(pair => Block(pair.Value) is not null).Select(pair => pair.Key)],
                 Stores = stores,
                 Environment = Environment.GetEnvironmentVariable,
+                ReadFile = File.ReadAllText,
                 WorkingDirectory = Environment.CurrentDirectory,
                 Locate = Locate(datasette),
             }

@@ -70,7 +70,9 @@ internal sealed class HostReplication : IAsyncDisposable
         var now = _datasette.Time.GetUtcNow();
         if (VerdictPolicy.Danger(status, name, now) is not null)
             return ("not safe", Tone.Bad);
-        var newest = status!.Replicas.Max(replica => replica.LastUpload);
+        if (status!.Replicas.FirstOrDefault(replica => VerdictPolicy.IsBad(replica.State)) is { } fault)
+            return ($"stored, but {fault.Name} is {StatusWords.Of(fault.State).Word}", Tone.Warn);
+        var newest = status.Replicas.Max(replica => replica.LastUpload);
         return (newest is { } time ? $"in sync, {StatusText.Ago(time, now)}" : "in sync", Tone.Ok);
     }
 

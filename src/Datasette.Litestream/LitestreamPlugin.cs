@@ -50,6 +50,9 @@ public sealed class LitestreamPlugin : DatasettePlugin
     public override IReadOnlyList<string> Hooks => ["menu_links", "register_actions", "register_routes", "startup"];
 
     /// <inheritdoc/>
+    public override bool HasTemplates => true;
+
+    /// <inheritdoc/>
     public override async ValueTask StartupAsync(IDatasette datasette, CancellationToken cancellationToken)
     {
         if (await HostReplication.StartAsync(datasette, _stores, Options, cancellationToken) is { } replication)

@@ -50,9 +50,16 @@ internal sealed class LitestreamStatusView(Func<IDatasette, HostReplication?> re
         }.Build();
     }
 
+    /// <summary>The original's own words, which are not those of the host.</summary>
+    private static async Task EnsureAllowedAsync(IDatasette datasette, HttpContext context)
+    {
+        if (!await datasette.AllowedAsync(Action, null, datasette.ActorOf(context), context.RequestAborted))
+            throw new DatasetteException(StatusCodes.Status403Forbidden, $"Permission denied for {Action}");
+    }
+
     private async Task<IResult> PageAsync(IDatasette datasette, HttpContext context, Match match)
     {
-        await datasette.EnsureAllowedAsync(Action, null, datasette.ActorOf(context), context.RequestAborted);
+        await EnsureAllowedAsync(datasette, context);
         if (replication(datasette) is not { } running)
             return Respond.Html(NotRunning);
         var page = Read(datasette, running);
@@ -62,7 +69,7 @@ internal sealed class LitestreamStatusView(Func<IDatasette, HostReplication?> re
 
     private async Task<IResult> JsonAsync(IDatasette datasette, HttpContext context, Match match)
     {
-        await datasette.EnsureAllowedAsync(Action, null, datasette.ActorOf(context), context.RequestAborted);
+        await EnsureAllowedAsync(datasette, context);
         return Respond.Json(replication(datasette) is { } running ? StatusJson.Of(Read(datasette, running)) : StatusJson.NotRunning());
     }
 }

@@ -125,10 +125,8 @@ internal sealed class S3Client : AmazonS3Client
                 request.Headers["X-Tigris-Consistent"] = "true";
             switch (executionContext.RequestContext.OriginalRequest)
             {
-                case DeleteObjectsRequest when options.RequireContentMd5 && request.Content is { } body:
-#pragma warning disable CA5351 // The protocol asks for MD5, as a checksum.
-                    request.Headers["Content-MD5"] = Convert.ToBase64String(MD5.HashData(body));
-#pragma warning restore CA5351
+                case DeleteObjectsRequest when options.RequireContentMd5:
+                    request.Headers["Content-MD5"] = HashBody(request);
                     break;
                 case PutObjectRequest
                 or InitiateMultipartUploadRequest
@@ -141,6 +139,19 @@ internal sealed class S3Client : AmazonS3Client
                     break;
             }
             return base.InvokeAsync<T>(executionContext);
+        }
+
+        private static string HashBody(IRequest request)
+        {
+#pragma warning disable CA5351 // The protocol asks for MD5, as a checksum.
+            if (request.Content is { } bytes)
+                return Convert.ToBase64String(MD5.HashData(bytes));
+            var body = request.ContentStream;
+            var start = body.Position;
+            var hash = MD5.HashData(body);
+#pragma warning restore CA5351
+            body.Position = start;
+            return Convert.ToBase64String(hash);
         }
     }
 }

@@ -113,11 +113,12 @@ internal static class S3Failure
                 false,
                 "the server does not offer this"
             ),
-            HttpStatusCode.BadRequest when code is not ("RequestTimeout" or "RequestCanceled" or "IncompleteBody") => (
-                LitestreamError.Unavailable,
-                false,
-                "the server does not understand the request: check storage-class, encryption and sign-payload"
-            ),
+            HttpStatusCode.BadRequest when code is not ("RequestTimeout" or "RequestCanceled" or "IncompleteBody" or "BadRequest" or "") =>
+                (
+                    LitestreamError.Unavailable,
+                    false,
+                    "the server does not understand the request: check storage-class, encryption and sign-payload"
+                ),
             HttpStatusCode.ServiceUnavailable or HttpStatusCode.TooManyRequests => (
                 LitestreamError.Unavailable,
                 true,

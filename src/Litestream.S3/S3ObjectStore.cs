@@ -96,9 +96,13 @@ public sealed class S3ObjectStore : ObjectStore
     /// <inheritdoc/>
     protected override async Task<Stream> OpenCoreAsync(string key, long offset, long? length, CancellationToken cancellationToken)
     {
-        var request = new GetObjectRequest { BucketName = _options.Bucket, Key = _options.KeyRoot + key };
-        if (offset > 0 || length is not null)
-            request.ByteRange = length is { } l ? new ByteRange(offset, offset + l - 1) : new ByteRange($"bytes={offset}-");
+        var request = new GetObjectRequest
+        {
+            BucketName = _options.Bucket,
+            Key = _options.KeyRoot + key,
+            // Always a range: of a whole object the SDK would take the ETag for an MD5, which it is not everywhere.
+            ByteRange = length is { } l ? new ByteRange(offset, offset + l - 1) : new ByteRange($"bytes={offset}-"),
+        };
         return await _connection
             .CallAsync<Stream>(
                 "get",

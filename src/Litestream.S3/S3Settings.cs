@@ -115,8 +115,10 @@ internal sealed class S3Settings
 
     private static LitestreamException Unknown(string name, string what)
     {
-        var nearest = Names.MinBy(n => Distance(Plain(n), Plain(name)))!;
-        var isNear = Distance(Plain(nearest), Plain(name)) <= Math.Max(2, name.Length / 3);
+        var plain = Plain(name);
+        var longer = plain.Length < 3 ? null : Array.Find(Names, n => Plain(n).StartsWith(plain, StringComparison.Ordinal));
+        var nearest = longer ?? Names.MinBy(n => Distance(Plain(n), plain))!;
+        var isNear = longer is not null || Distance(Plain(nearest), plain) <= Math.Max(2, plain.Length / 3);
         return new LitestreamException(LitestreamError.InvalidConfiguration, $"unknown {what} '{name}' of an s3 replica")
         {
             Hint = isNear ? $"did you mean '{nearest}'?" : $"known: {string.Join(", ", Names)}",

@@ -147,11 +147,22 @@ public sealed class LitestreamStore : IAsyncDisposable
             return;
         foreach (var replica in entry.Database.Replicas)
             if (!await replica.UploadAsync(cancellationToken).ConfigureAwait(false))
-                throw new LitestreamException(LitestreamError.Unavailable, $"{path}: replica {replica.Status.Name}: {replica.Status.Cause}")
-                {
-                    IsTransient = true,
-                    Path = path,
-                };
+                throw UploadFailure(path, replica);
+    }
+
+    private static LitestreamException UploadFailure(string path, Replica replica)
+    {
+        var cause = replica.Failure as LitestreamException;
+        return new LitestreamException(
+            cause?.Error ?? LitestreamError.Unavailable,
+            $"{path}: replica {replica.Status.Name}: {replica.Failure?.Message ?? "not everything arrived"}",
+            replica.Failure
+        )
+        {
+            IsTransient = cause?.IsTransient ?? true,
+            Hint = cause?.Hint,
+            Path = path,
+        };
     }
 
     /// <summary>Stops: a last sync and upload within <see cref="LitestreamOptions.ShutdownSyncTimeout"/>, then lets go of the databases.</summary>

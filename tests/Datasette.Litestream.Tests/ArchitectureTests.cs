@@ -34,5 +34,10 @@ public sealed class ArchitectureTests
 
     [Fact]
     public void Files_AreOpenedInNamedPlacesOnly() =>
-        Findings.None(FileOpenings.Unlisted(SourceFile.ReadProject("src", "Datasette.Litestream"), new Dictionary<string, string>()));
+        Findings.None(
+            FileOpenings.Unlisted(
+                SourceFile.ReadProject("src", "Datasette.Litestream"),
+                new Dictionary<string, string> { ["HostDatabases.cs"] = "the text files that the configuration names by $file" }
+            )
+        );
 }

@@ -154,6 +154,7 @@ public sealed class HostReplicationTests
         var page = LitestreamStatusView.Read(host, host.Replication!);
         Assert.NotNull(page.Databases[0].Replicas[0].Cause);
         Assert.NotNull(page.Databases[0].Replicas[0].NextRetry);
+        Assert.Equal(("stored, but t0 is failing", Tone.Warn), host.Replication!.StateOf("data"));
         Assert.DoesNotContain("SECRETEXAMPLE", StatusJson.Of(page).ToJsonString() + page.Log);
     }
 

@@ -19,10 +19,11 @@ public static class LogicalDump
     /// <summary>Opens a database file that nobody changes; no <c>-wal</c> or <c>-shm</c> is read or made.</summary>
     public static SqliteConnection OpenImmutable(string path)
     {
+        var parts = Path.GetFullPath(path).Replace(Path.DirectorySeparatorChar, '/').TrimStart('/').Split('/');
         var connection = new SqliteConnection(
             new SqliteConnectionStringBuilder
             {
-                DataSource = $"{new Uri(Path.GetFullPath(path)).AbsoluteUri}?immutable=1",
+                DataSource = $"file:///{string.Join('/', parts.Select(Uri.EscapeDataString))}?immutable=1",
                 Mode = SqliteOpenMode.ReadOnly,
                 Pooling = false,
             }.ToString()

@@ -29,7 +29,7 @@ internal sealed record PluginConfigInput
     public required Func<string, string?> Environment { get; init; }
 
     /// <summary>The text of a file named by <c>{"$file": PATH}</c>; throws <see cref="IOException"/> or <see cref="UnauthorizedAccessException"/>.</summary>
-    public Func<string, string> ReadFile { get; init; } = File.ReadAllText;
+    public required Func<string, string> ReadFile { get; init; }
 
     /// <summary>The process's working directory: <c>$PWD</c>, and where relative replica paths start.</summary>
     public required string WorkingDirectory { get; init; }

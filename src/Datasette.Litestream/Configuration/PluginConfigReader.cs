@@ -197,8 +197,3 @@ internal sealed class PluginConfigReader
             _notices.Add($"{name}: configured for replication, but no database of this name is attached");
     }
 }
-
-/// <summary>One replica as configured, and where.</summary>
-/// <param name="Node">Its mapping, real and shown.</param>
-/// <param name="At">Its place in the configuration.</param>
-internal readonly record struct ReplicaNode(ResolvedNode Node, ConfigPath At);

@@ -12,6 +12,11 @@ internal readonly record struct ResolvedNode(JsonNode? Real, JsonNode? Shown)
     public static ResolvedNode Text(string real, string shown) => new(JsonValue.Create(real), JsonValue.Create(shown));
 }
 
+/// <summary>One replica as configured, and where.</summary>
+/// <param name="Node">Its mapping, real and shown.</param>
+/// <param name="At">Its place in the configuration.</param>
+internal readonly record struct ReplicaNode(ResolvedNode Node, ConfigPath At);
+
 /// <summary>
 /// Puts secrets and variables into configuration: <c>{"$env": NAME}</c>, <c>{"$file": PATH}</c>, then <c>$NAME</c> and <c>${NAME}</c> in strings.
 /// What came by <c>$env</c> or <c>$file</c> is taken as it is, never expanded again, and is a secret.

@@ -8,12 +8,7 @@ internal static class StatusHtml
 {
     /// <summary>The verdict in the header of every page.</summary>
     public static IHtmlContent Flag(Verdict verdict, string href) =>
-        Link(
-            verdict.Tone == Tone.Ok ? "safe-flag" : $"safe-flag {StatusWords.Class(verdict.Tone)}",
-            verdict.Word.Replace(", but", "", StringComparison.Ordinal),
-            verdict.Tone,
-            href
-        );
+        Link(verdict.Tone == Tone.Ok ? "safe-flag" : $"safe-flag {StatusWords.Class(verdict.Tone)}", verdict.Word, verdict.Tone, href);
 
     /// <summary>The state of a database on the home page.</summary>
     public static IHtmlContent State(string word, Tone tone, string href) =>

@@ -57,7 +57,7 @@ internal static class VerdictPolicy
             .SelectMany(pair => (pair.Status?.Replicas ?? []).Select(replica => (pair.Name, Replica: replica)))
             .ToList();
         var faults = replicas.Where(pair => IsBad(pair.Replica.State)).ToList();
-        var detail = Detail(databases, replicas, dangers.Skip(1), faults, notReplicated, now);
+        var detail = Detail(databases, replicas, dangers.Skip(1), dangers.Count > 0 ? faults : faults.Skip(1), notReplicated, now);
         if (databases.Count == 0)
             return new Verdict(Tone.Warn, "Nothing is replicated", "No attached database has a replica.", detail);
         if (dangers.Count > 0)
@@ -121,7 +121,7 @@ internal static class VerdictPolicy
         IReadOnlyList<(string Name, DatabaseStatus? Status)> databases,
         List<(string Name, ReplicaStatus Replica)> replicas,
         IEnumerable<string> dangers,
-        List<(string Name, ReplicaStatus Replica)> faults,
+        IEnumerable<(string Name, ReplicaStatus Replica)> faults,
         IReadOnlyList<string> notReplicated,
         DateTimeOffset now
     )
@@ -133,9 +133,7 @@ internal static class VerdictPolicy
             );
         sentences.AddRange(dangers);
         sentences.AddRange(faults.Take(3).Select(pair => Fault(pair.Name, pair.Replica, now)));
-        var local = databases
-            .Where(pair => pair.Status is { Replicas.Count: > 0 } status && status.Replicas.All(replica => replica.Kind == "file"))
-            .ToList();
+        var local = databases.Where(pair => IsOnThisMachineOnly(pair.Status)).ToList();
         if (local.Count > 0)
             sentences.Add(
                 $"{Join(local.Select(pair => pair.Name))} {(local.Count == 1 ? "has" : "have")} copies on a disk of this machine only"
@@ -143,6 +141,13 @@ internal static class VerdictPolicy
         if (notReplicated.Count > 0)
             sentences.Add($"{Join(notReplicated)} {(notReplicated.Count == 1 ? "is" : "are")} not replicated");
         return string.Concat(sentences.Distinct().Select(sentence => sentence + ". ")).TrimEnd();
+    }
+
+    /// <summary>There is a copy, but each confirmed one is a folder.</summary>
+    private static bool IsOnThisMachineOnly(DatabaseStatus? status)
+    {
+        var holding = (status?.Replicas ?? []).Where(replica => replica.Txid.Value > 0).ToList();
+        return holding.Count > 0 && holding.All(replica => replica.Kind == "file");
     }
 
     private static string Join(IEnumerable<string> names)

@@ -89,7 +89,8 @@ public sealed class DatasetteConfig
     public JsonObject Table(string database, string table) => Find(["databases", database, "tables", table]) as JsonObject ?? [];
 
     /// <summary>Whether configuration hides a table.</summary>
-    public bool IsHidden(string database, string table) => Table(database, table)["hidden"] is JsonValue value && value.TryGetValue<bool>(out var hidden) && hidden;
+    public bool IsHidden(string database, string table) =>
+        Table(database, table)["hidden"] is JsonValue value && value.TryGetValue<bool>(out var hidden) && hidden;
 
     /// <summary>The configuration as it may be shown: values of keys that sound like secrets are <c>***</c>, references stay unresolved.</summary>
     public JsonObject Redacted() => (JsonObject)Redact(Root)!;

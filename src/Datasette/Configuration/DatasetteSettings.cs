@@ -216,7 +216,9 @@ public sealed record DatasetteSettings
 
         if (setting.Default is int && !(((JsonValue)value).TryGetValue<int>(out var number) && number >= 0))
         {
-            throw new StartupException($"Setting '{name}' in config file must be between 0 and {int.MaxValue}. Value: {value.ToJsonString()}.");
+            throw new StartupException(
+                $"Setting '{name}' in config file must be between 0 and {int.MaxValue}. Value: {value.ToJsonString()}."
+            );
         }
 
         if (name == "base_url" && value.GetValue<string>() is var url && !(url.StartsWith('/') && url.EndsWith('/')))

@@ -44,7 +44,11 @@ internal ref struct JsonConfigReader
         {
             var message = e.Message;
             var end = message.IndexOf(" LineNumber:", StringComparison.Ordinal);
-            throw new ConfigSyntaxException(end < 0 ? message : message[..end], (int)(e.LineNumber ?? 0) + 1, (int)(e.BytePositionInLine ?? 0) + 1);
+            throw new ConfigSyntaxException(
+                end < 0 ? message : message[..end],
+                (int)(e.LineNumber ?? 0) + 1,
+                (int)(e.BytePositionInLine ?? 0) + 1
+            );
         }
     }
 

@@ -24,7 +24,9 @@ internal static class SecretReferences
 
                 return result;
             case JsonArray list:
-                return new JsonArray([.. list.Select((item, i) => Resolve(item, [.. path, i.ToString(CultureInfo.InvariantCulture)], config))]);
+                return new JsonArray([
+                    .. list.Select((item, i) => Resolve(item, [.. path, i.ToString(CultureInfo.InvariantCulture)], config)),
+                ]);
             default:
                 return node?.DeepClone();
         }

@@ -16,10 +16,13 @@ internal sealed class YamlConfigReader
     private readonly string _file;
     private readonly ConfigDocument _document;
     private readonly Dictionary<string, JsonNode?> _anchors = new(StringComparer.Ordinal);
+    private readonly string _text;
     private int _nodes;
+    private Mark _lastEnd = Mark.Empty;
 
     private YamlConfigReader(string text, string file, ConfigDocument document)
     {
+        _text = text;
         _parser = new Parser(new StringReader(text));
         _file = file;
         _document = document;
@@ -30,15 +33,29 @@ internal sealed class YamlConfigReader
     /// <exception cref="ConfigSyntaxException">It is no YAML, or uses what a configuration must not.</exception>
     public static JsonNode? Read(string text, string file, ConfigDocument document)
     {
+        var reader = new YamlConfigReader(text, file, document);
         try
         {
-            return new YamlConfigReader(text, file, document).ReadStream();
+            return reader.ReadStream();
+        }
+        catch (Exception e) when (e is InvalidOperationException or ArgumentException)
+        {
+            // The parser's own way to fail at a flow collection that is never closed, among others.
+            throw new ConfigSyntaxException(
+                "could not find what was expected here",
+                (int)reader._lastEnd.Line,
+                (int)reader._lastEnd.Column
+            );
         }
         catch (YamlException e)
         {
             var message = e.Message;
             var end = message.IndexOf("): ", StringComparison.Ordinal);
-            throw new ConfigSyntaxException(message.StartsWith('(') && end > 0 ? message[(end + 3)..] : message, (int)e.Start.Line, (int)e.Start.Column);
+            throw new ConfigSyntaxException(
+                message.StartsWith('(') && end > 0 ? message[(end + 3)..] : message,
+                (int)e.Start.Line,
+                (int)e.Start.Column
+            );
         }
     }
 
@@ -64,6 +81,11 @@ internal sealed class YamlConfigReader
     private JsonNode? Value(string path, int depth)
     {
         var current = _parser.Current!;
+        if (!IsLeftOut(current))
+        {
+            _lastEnd = current.End;
+        }
+
         if (++_nodes > MostNodes || depth > MostDepth)
         {
             throw Failure(current, "the configuration is too large or nested too deeply");
@@ -76,43 +98,57 @@ internal sealed class YamlConfigReader
                 return Alias(alias);
             case Scalar scalar:
                 _parser.MoveNext();
-                return Remember(scalar, YamlScalar.Resolve(scalar) ?? throw Failure(scalar, $"unknown tag {scalar.Tag}"), out var value) ? value : null;
+                return Remember(scalar, YamlScalar.Resolve(scalar) ?? throw Failure(scalar, $"unknown tag {scalar.Tag}"), out var value)
+                    ? value
+                    : null;
             case SequenceStart sequence:
                 CheckTag(sequence, sequence.Tag, "tag:yaml.org,2002:seq");
                 _parser.MoveNext();
-                return Remember(sequence, Sequence(path, depth));
+                return Remember(sequence, Sequence(path, depth, sequence.Style == SequenceStyle.Flow));
             case MappingStart mapping:
                 CheckTag(mapping, mapping.Tag, "tag:yaml.org,2002:map");
                 _parser.MoveNext();
-                return Remember(mapping, Mapping(path, depth));
+                return Remember(mapping, Mapping(path, depth, mapping.Style == MappingStyle.Flow));
             default:
                 throw Failure(current, "unexpected " + current.GetType().Name);
         }
     }
 
-    private JsonArray Sequence(string path, int depth)
+    private JsonArray Sequence(string path, int depth, bool isFlow)
     {
         var result = new JsonArray();
-        while (!_parser.TryConsume<SequenceEnd>(out _))
+        while (!_parser.Accept<SequenceEnd>(out _))
         {
+            if (isFlow && result.Count > 0)
+            {
+                CheckSeparator(',');
+            }
+
             var itemPath = ConfigDocument.Path(path, result.Count.ToString(CultureInfo.InvariantCulture));
             _document.Mark(itemPath, Position(_parser.Current!));
             result.Add(Value(itemPath, depth + 1));
         }
 
+        _lastEnd = _parser.Consume<SequenceEnd>().End;
         return result;
     }
 
-    private JsonObject Mapping(string path, int depth)
+    private JsonObject Mapping(string path, int depth, bool isFlow)
     {
         var result = new JsonObject();
         var merged = new List<JsonObject>();
-        while (!_parser.TryConsume<MappingEnd>(out _))
+        while (!_parser.Accept<MappingEnd>(out _))
         {
+            if (isFlow && result.Count + merged.Count > 0)
+            {
+                CheckSeparator(',');
+            }
+
             var position = Position(_parser.Current!);
             var key = Key(out var isMerge);
             var keyPath = ConfigDocument.Path(path, key);
             var start = _parser.Current!;
+            CheckSeparator(':');
             if (isMerge)
             {
                 AddMerged(merged, Value(keyPath, depth + 1), start);
@@ -123,6 +159,7 @@ internal sealed class YamlConfigReader
             result[key] = Value(keyPath, depth + 1);
         }
 
+        _lastEnd = _parser.Consume<MappingEnd>().End;
         foreach (var (key, value) in merged.SelectMany(m => m))
         {
             if (!result.ContainsKey(key))
@@ -133,6 +170,20 @@ internal sealed class YamlConfigReader
 
         return result;
     }
+
+    // The parser takes {a: 1 b: 2} and {"a" 1}, and makes of them something else than was meant.
+    private void CheckSeparator(char separator)
+    {
+        var next = _parser.Current!;
+        var (from, to) = ((int)_lastEnd.Index, (int)next.Start.Index);
+        if (!IsLeftOut(next) && to >= from && !_text.AsSpan(from, to - from).Contains(separator))
+        {
+            throw Failure(next, $"expected '{separator}' before this");
+        }
+    }
+
+    // A value that is left out has no place of its own.
+    private static bool IsLeftOut(ParsingEvent value) => value is Scalar { Value.Length: 0, Style: ScalarStyle.Plain };
 
     // Keys are text, as they are in JSON: 1 and "1" are the same name of a table.
     private string Key(out bool isMerge)
@@ -149,6 +200,7 @@ internal sealed class YamlConfigReader
             throw Failure(_parser.Current!, "a key must be a plain word or a text");
         }
 
+        _lastEnd = scalar.End;
         _parser.MoveNext();
         isMerge = scalar is { Value: "<<", Style: ScalarStyle.Plain };
         if (!scalar.Anchor.IsEmpty)

@@ -67,7 +67,10 @@ public sealed class Database : IAsyncDisposable
     public string Route => TildeEncoding.Encode(Name);
 
     /// <summary>Size of the file in bytes, without WAL; 0 for memory.</summary>
-    public long SizeBytes => Path is null ? 0 : new FileInfo(Path) is { Exists: true } file ? file.Length : 0;
+    public long SizeBytes =>
+        Path is null ? 0
+        : new FileInfo(Path) is { Exists: true } file ? file.Length
+        : 0;
 
     /// <summary>Limit of a query that names none.</summary>
     public TimeSpan TimeLimit => _options.TimeLimit;
@@ -253,7 +256,12 @@ public sealed class Database : IAsyncDisposable
         _keepAlive?.Dispose();
     }
 
-    private static QueryResults ReadAll(SqliteConnection connection, string sql, IReadOnlyDictionary<string, object?>? parameters, int? maxRows)
+    private static QueryResults ReadAll(
+        SqliteConnection connection,
+        string sql,
+        IReadOnlyDictionary<string, object?>? parameters,
+        int? maxRows
+    )
     {
         var start = Stopwatch.GetTimestamp();
         using var statement = SqlStatement.Prepare(connection, sql);
@@ -284,7 +292,9 @@ public sealed class Database : IAsyncDisposable
     {
         var known = _schema;
         var version = (long)SqlStatement.Scalar(connection, "PRAGMA schema_version")!;
-        return known?.Version == version ? known : SchemaReader.Read(connection, version, table => _options.IsConfiguredHidden?.Invoke(Name, table) ?? false);
+        return known?.Version == version
+            ? known
+            : SchemaReader.Read(connection, version, table => _options.IsConfiguredHidden?.Invoke(Name, table) ?? false);
     }
 
     private SqliteConnection OpenWriter()

@@ -127,18 +127,16 @@ public sealed class DatabaseCollection : IReadOnlyCollection<Database>, IAsyncDi
     {
         const int MostAttached = 10;
         var files = _databases.Where(d => d.Path is not null).ToArray();
-        host.SetReaderSetup(
-            [
-                .. files
-                    .Take(MostAttached)
-                    .Select(d =>
-                        "ATTACH DATABASE "
-                        + Text.SqlText.Literal(ConnectionFactory.ReadOnlyUri(d.Path!, d.IsMutable))
-                        + " AS "
-                        + Text.SqlText.QuoteAlways(d.Name)
-                    ),
-            ]
-        );
+        host.SetReaderSetup([
+            .. files
+                .Take(MostAttached)
+                .Select(d =>
+                    "ATTACH DATABASE "
+                    + Text.SqlText.Literal(ConnectionFactory.ReadOnlyUri(d.Path!, d.IsMutable))
+                    + " AS "
+                    + Text.SqlText.QuoteAlways(d.Name)
+                ),
+        ]);
         return [.. files.Skip(MostAttached).Select(d => d.Name)];
     }
 
@@ -170,7 +168,9 @@ public sealed class DatabaseCollection : IReadOnlyCollection<Database>, IAsyncDi
 
         if (!create)
         {
-            throw new StartupException($"Invalid value for '[FILES]...': Path '{given}' does not exist. Use --create to make an empty database there.");
+            throw new StartupException(
+                $"Invalid value for '[FILES]...': Path '{given}' does not exist. Use --create to make an empty database there."
+            );
         }
 
         if (Path.GetDirectoryName(full) is { } folder && !Directory.Exists(folder))
@@ -207,7 +207,10 @@ public sealed class DatabaseCollection : IReadOnlyCollection<Database>, IAsyncDi
     {
         var where = database.GivenPath ?? database.Name;
         var text = SqlErrors.Message(e);
-        if (text.Contains("VirtualSpatialIndex", StringComparison.Ordinal) || text.Contains("spatialite", StringComparison.OrdinalIgnoreCase))
+        if (
+            text.Contains("VirtualSpatialIndex", StringComparison.Ordinal)
+            || text.Contains("spatialite", StringComparison.OrdinalIgnoreCase)
+        )
         {
             return $"{where} needs the SpatiaLite extension: {text}. Try --load-extension=spatialite.";
         }
@@ -215,8 +218,9 @@ public sealed class DatabaseCollection : IReadOnlyCollection<Database>, IAsyncDi
         return e.SqliteErrorCode switch
         {
             raw.SQLITE_NOTADB => $"{where} is not a database: {text}.",
-            raw.SQLITE_CANTOPEN => $"Cannot open {where}: {text}. A database in WAL mode needs a folder in which SQLite can make its -shm file; "
-                + "give write access, or serve the file with -i if nobody changes it.",
+            raw.SQLITE_CANTOPEN =>
+                $"Cannot open {where}: {text}. A database in WAL mode needs a folder in which SQLite can make its -shm file; "
+                    + "give write access, or serve the file with -i if nobody changes it.",
             raw.SQLITE_BUSY or raw.SQLITE_LOCKED => $"Cannot read {where}: {text}. Another process holds it; try again, or use --nolock.",
             _ => $"Cannot read {where}: {text}.",
         };

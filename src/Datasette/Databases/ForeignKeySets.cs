@@ -10,12 +10,13 @@ internal sealed class ForeignKeySets
     /// <param name="primaryKeys">Primary key columns by table: what a key without a named column refers to.</param>
     public ForeignKeySets(IEnumerable<object?[]> rows, IReadOnlyDictionary<string, string[]> primaryKeys)
     {
+        var spelling = primaryKeys.Keys.ToDictionary(n => n, n => n, StringComparer.OrdinalIgnoreCase);
         foreach (var key in rows.GroupBy(r => ((string)r[0]!, (long)r[1]!)).Where(g => g.Count() == 1).Select(g => g.First()))
         {
             var table = (string)key[0]!;
             var other = (string)key[3]!;
             // SQLite compares names without case; the page of the other table has one spelling only.
-            other = primaryKeys.Keys.FirstOrDefault(n => string.Equals(n, other, StringComparison.OrdinalIgnoreCase)) ?? other;
+            other = spelling.GetValueOrDefault(other, other);
             var column = (string)key[4]!;
             var otherColumn = key[5] as string ?? (primaryKeys.GetValueOrDefault(other) is [var single] ? single : null);
             if (otherColumn is null)

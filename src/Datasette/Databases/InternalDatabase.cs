@@ -75,6 +75,46 @@ public sealed class InternalDatabase : IAsyncDisposable
         }
     }
 
+    /// <summary>Opens it with default options.</summary>
+    /// <param name="path">File of <c>--internal</c>, made when missing; null = memory.</param>
+    /// <param name="ct">Stops it.</param>
+    public static Task<InternalDatabase> OpenAsync(string? path, CancellationToken ct) => OpenAsync(path, null, ct);
+
+    /// <summary>Answers a question about permissions or the catalogue.</summary>
+    /// <param name="sql">One SELECT.</param>
+    /// <param name="parameters">Values by name without colon.</param>
+    /// <param name="ct">Stops it.</param>
+    public async Task<IReadOnlyList<object?[]>> AskAsync(
+        string sql,
+        IReadOnlyDictionary<string, object?>? parameters,
+        CancellationToken ct = default
+    ) => (await Database.ExecuteAsync(sql, parameters, ct: ct)).Rows;
+
+    /// <summary>Replaces the queries that stand in configuration; those of users and plugins stay.</summary>
+    /// <param name="queries">Database and name of each.</param>
+    /// <param name="ct">Honoured until the work starts.</param>
+    public Task<int> SetQueriesAsync(IEnumerable<(string Database, string Name)> queries, CancellationToken ct = default)
+    {
+        var all = queries.ToArray();
+        return Database.WriteAsync(
+            c =>
+            {
+                SqlStatement.Execute(c, "delete from queries where source = 'config'");
+                foreach (var (database, name) in all)
+                {
+                    SqlStatement.Execute(
+                        c,
+                        "insert or replace into queries (database_name, name, sql, source, is_trusted) values (:database, :name, '', 'config', 1)",
+                        Values(("database", database), ("name", name))
+                    );
+                }
+
+                return all.Length;
+            },
+            ct
+        );
+    }
+
     /// <summary>Brings the catalogue up to what is attached now; cheap when nothing changed.</summary>
     /// <param name="databases">The attached databases.</param>
     /// <param name="ct">Stops it.</param>
@@ -166,7 +206,8 @@ public sealed class InternalDatabase : IAsyncDisposable
     private static int ClearTables(SqliteConnection connection) =>
         SqlStatement.Execute(connection, "delete from catalog_tables") + SqlStatement.Execute(connection, "delete from catalog_views");
 
-    private static Dictionary<string, object?> Values(params (string Name, object? Value)[] values) => values.ToDictionary(v => v.Name, v => v.Value);
+    private static Dictionary<string, object?> Values(params (string Name, object? Value)[] values) =>
+        values.ToDictionary(v => v.Name, v => v.Value);
 
     private static int ExecuteAll(SqliteConnection connection, string sql)
     {

@@ -34,6 +34,12 @@ internal static partial class NativeSqlite
         return value == 1;
     }
 
-    [DllImport("e_sqlite3", EntryPoint = "sqlite3_file_control", CharSet = CharSet.Ansi, BestFitMapping = false, ThrowOnUnmappableChar = true)]
+    [DllImport(
+        "e_sqlite3",
+        EntryPoint = "sqlite3_file_control",
+        CharSet = CharSet.Ansi,
+        BestFitMapping = false,
+        ThrowOnUnmappableChar = true
+    )]
     private static extern int FileControl(nint db, string schema, int operation, ref int argument);
 }

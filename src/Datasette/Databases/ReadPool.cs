@@ -113,7 +113,10 @@ internal sealed class ReadConnection : IDisposable
         ct.ThrowIfCancellationRequested();
         _ct = ct;
         _isPastDeadline = false;
-        _deadline = limit == Timeout.InfiniteTimeSpan ? long.MaxValue : _time.GetTimestamp() + (long)(limit.TotalSeconds * _time.TimestampFrequency);
+        _deadline =
+            limit == Timeout.InfiniteTimeSpan
+                ? long.MaxValue
+                : _time.GetTimestamp() + (long)(limit.TotalSeconds * _time.TimestampFrequency);
         try
         {
             return work(Connection);

@@ -11,9 +11,10 @@ internal static partial class SchemaReader
     public static readonly TimeSpan TimeLimit = TimeSpan.FromSeconds(30);
 
     private const string TablesSql =
-        "select m.name, m.type, coalesce(m.sql, ''), coalesce(l.type, ''), coalesce(l.wr, 0) from sqlite_master m "
-        + "left join pragma_table_list l on l.schema = 'main' and l.name = m.name collate nocase "
-        + "where m.type in ('table', 'view') order by m.name";
+        "select name, type, coalesce(sql, '') from sqlite_master where type in ('table', 'view') order by name";
+
+    // Asked for on its own and matched here: as a join SQLite would read the whole list again for every table.
+    private const string ListSql = "select name, type, wr from pragma_table_list where schema = 'main'";
 
     private const string ColumnsSql =
         "select m.name, c.name, c.type, c.\"notnull\", c.dflt_value, c.pk, c.hidden from sqlite_master m "
@@ -52,14 +53,19 @@ internal static partial class SchemaReader
     /// <param name="isConfiguredHidden">Whether configuration hides a table.</param>
     public static DatabaseSchema Read(SqliteConnection connection, long version, Func<string, bool> isConfiguredHidden)
     {
-        var relations = SqlStatement
-            .Query(connection, TablesSql)
-            .Select(r => new Relation((string)r[0]!, (string)r[1]! == "view", (string)r[2]!, (string)r[3]!, (long)r[4]! != 0))
-            .ToList();
+        var list = SqlStatement
+            .Query(connection, ListSql)
+            .ToDictionary(r => (string)r[0]!, r => ((string)r[1]!, (long)r[2]! != 0), StringComparer.Ordinal);
+        var relations = SqlStatement.Query(connection, TablesSql).Select(r => ToRelation(r, list)).ToList();
         var columns = ReadColumns(connection, relations);
-        var indexes = SqlStatement.Query(connection, IndexesSql).ToLookup(r => (string)r[0]!, r => (string)r[1]!, StringComparer.OrdinalIgnoreCase);
+        var indexes = SqlStatement
+            .Query(connection, IndexesSql)
+            .ToLookup(r => (string)r[0]!, r => (string)r[1]!, StringComparer.OrdinalIgnoreCase);
         var unique = SqlStatement.Query(connection, UniqueColumnsSql).ToLookup(r => (string)r[0]!, r => (string)r[1]!);
-        var keys = new ForeignKeySets(SqlStatement.Query(connection, ForeignKeysSql), relations.ToDictionary(r => r.Name, r => PrimaryKeys(columns[r.Name])));
+        var keys = new ForeignKeySets(
+            SqlStatement.Query(connection, ForeignKeysSql),
+            relations.ToDictionary(r => r.Name, r => PrimaryKeys(columns[r.Name]))
+        );
         var fts = FtsTables(relations);
         var hidden = HiddenNames(relations);
 
@@ -110,7 +116,15 @@ internal static partial class SchemaReader
             return named.Name;
         }
 
-        return columns.Count == 2 && columns.Any(c => c.Name is "id" or "pk") ? columns.FirstOrDefault(c => c.Name is not ("id" or "pk"))?.Name : null;
+        return columns.Count == 2 && columns.Any(c => c.Name is "id" or "pk")
+            ? columns.FirstOrDefault(c => c.Name is not ("id" or "pk"))?.Name
+            : null;
+    }
+
+    private static Relation ToRelation(object?[] row, Dictionary<string, (string Type, bool IsWithoutRowid)> list)
+    {
+        var (type, isWithoutRowid) = list.GetValueOrDefault((string)row[0]!, ("table", false));
+        return new Relation((string)row[0]!, (string)row[1]! == "view", (string)row[2]!, type, isWithoutRowid);
     }
 
     private static Dictionary<string, IReadOnlyList<ColumnInfo>> ReadColumns(SqliteConnection connection, List<Relation> relations)
@@ -223,7 +237,10 @@ internal static partial class SchemaReader
         };
     }
 
-    [GeneratedRegex(@"^\s*create\s+virtual\s+table\b.*?\busing\s+fts[345]\b", RegexOptions.IgnoreCase | RegexOptions.Singleline | RegexOptions.CultureInvariant)]
+    [GeneratedRegex(
+        @"^\s*create\s+virtual\s+table\b.*?\busing\s+fts[345]\b",
+        RegexOptions.IgnoreCase | RegexOptions.Singleline | RegexOptions.CultureInvariant
+    )]
     private static partial Regex FtsModule();
 
     [GeneratedRegex(

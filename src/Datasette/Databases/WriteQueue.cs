@@ -155,6 +155,9 @@ internal sealed class WriteQueue : IAsyncDisposable
     // What a transaction may change without changing a row: tables themselves, and the two numbers an application may set.
     private static string Stamp(SqliteConnection connection)
     {
-        return string.Join('/', "schema_version user_version application_id".Split(' ').Select(p => SqlStatement.Scalar(connection, "PRAGMA " + p)));
+        return string.Join(
+            '/',
+            "schema_version user_version application_id".Split(' ').Select(p => SqlStatement.Scalar(connection, "PRAGMA " + p))
+        );
     }
 }

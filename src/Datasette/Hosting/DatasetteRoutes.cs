@@ -38,14 +38,20 @@ internal sealed class DatasetteRoutes
         Get($@"^/-/actor{Json}$", SpecialViews.ActorAsync);
         Get($@"^/-/actions{Json}$", SpecialViews.ActionsAsync);
         Get($@"^/-/threads{Json}$", SpecialViews.ThreadsAsync);
+        Get(@"^/-/schema(\.(?<format>json|md))?$", SchemaViews.InstanceAsync);
+        Get($@"^{Db}/-/schema(\.(?<format>json|md))?$", SchemaViews.DatabaseAsync);
+        Add("^/-/messages$", "POST", MessageViews.PostAsync);
         Get("^/-/auth-token$", AuthViews.TokenAsync);
         Add("^/-/logout$", "GET POST", AuthViews.LogoutAsync);
         Get("^/:memory:(?<rest>.*)$", v => Found(Respond.RedirectTo(app.UrlPath(v.Args.ToPath("/_memory" + v.Segment("rest"))), 301)));
         Get(@"^/(?<database>[^/]+?)\.db$", DatabaseView.DownloadAsync);
         Get($"^{Db}{Format}$", DatabaseView.ShowAsync, "GET, HEAD");
         Get($"^{Db}/-/query{Format}$", QueryView.ShowAsync, "GET, HEAD");
+        Get($"^{Db}/-/query/parameters$", QueryView.ParametersAsync);
+        Get($"^{Table}/-/definition$", QueryView.DefinitionAsync);
         Add($"^{Table}{Format}$", "GET POST OPTIONS", TableView.ShowAsync);
         Get($"^{Row}{Format}$", RowView.ShowAsync);
+        Get($@"^{Table}/-/schema(\.(?<format>json|md))?$", SchemaViews.TableAsync);
         Add($"^{Table}/-/insert$", "POST", WriteViews.InsertAsync);
     }
 

@@ -33,7 +33,8 @@ internal sealed partial class RequestHandler(DatasetteApp app, DatasetteRoutes r
             return;
         }
         Messages.Apply(app, context);
-        if (app.Options.Cors)
+        // Pages are not for scripts of other sites; data is.
+        if (app.Options.Cors && answer is not Response { ContentType: Respond.HtmlType })
         {
             AddCors(context.Response.Headers);
         }

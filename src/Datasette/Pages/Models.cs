@@ -281,6 +281,12 @@ public sealed record FacetModel(
     bool IsTruncated
 );
 
+/// <summary>A facet worth asking for.</summary>
+/// <param name="Name">Its column.</param>
+/// <param name="Href">Adds it.</param>
+/// <param name="Kind">What it counts, in brackets; empty for values.</param>
+public sealed record SuggestionModel(string Name, string Href, string Kind);
+
 /// <summary>A link with its text.</summary>
 /// <param name="Text">The text.</param>
 /// <param name="Href">Where it leads.</param>
@@ -365,7 +371,7 @@ public sealed record TableModel
     public bool CanStream { get; init; }
 
     /// <summary>Facets worth asking for.</summary>
-    public IReadOnlyList<TextLink> SuggestedFacets { get; init; } = [];
+    public IReadOnlyList<SuggestionModel> SuggestedFacets { get; init; } = [];
 
     /// <summary>Facets that ran out of time.</summary>
     public IReadOnlyList<string> TimedOutFacets { get; init; } = [];
@@ -478,4 +484,18 @@ public sealed record QueryModel
 
     /// <summary>What stops a query.</summary>
     public required string Limits { get; init; }
+}
+
+/// <summary>A page of statements.</summary>
+/// <param name="Layout">The frame.</param>
+/// <param name="Heading">Its heading.</param>
+/// <param name="Sections">The statements (as text) with the name of their database (as address); no name where there is only one.</param>
+public sealed record SchemaModel(LayoutModel Layout, string Heading, IReadOnlyList<TextLink> Sections);
+
+/// <summary>Attributes that are left out when there is nothing to say. Razor leaves out null only for names without <c>data-</c>.</summary>
+public static class OptionalAttribute
+{
+    /// <summary>The attribute with a space before it, or nothing.</summary>
+    public static IHtmlContent Of(string name, string? value) =>
+        value is null ? HtmlString.Empty : new HtmlString($" {name}=\"{System.Text.Encodings.Web.HtmlEncoder.Default.Encode(value)}\"");
 }

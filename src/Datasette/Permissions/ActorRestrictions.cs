@@ -85,6 +85,8 @@ public sealed class ActorRestrictions
     private static bool Names(JsonNode? list, PermissionAction action)
     {
         return list is JsonArray array
-            && array.Any(n => n is JsonValue value && value.GetValueKind() == JsonValueKind.String && action.IsNamed(value.GetValue<string>()));
+            && array.Any(n =>
+                n is JsonValue value && value.GetValueKind() == JsonValueKind.String && action.IsNamed(value.GetValue<string>())
+            );
     }
 }

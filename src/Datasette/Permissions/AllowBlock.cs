@@ -35,7 +35,12 @@ public static class AllowBlock
 
         foreach (var (key, wanted) in block)
         {
-            if (wanted is JsonValue star && star.GetValueKind() == JsonValueKind.String && star.GetValue<string>() == "*" && actor.Json.ContainsKey(key))
+            if (
+                wanted is JsonValue star
+                && star.GetValueKind() == JsonValueKind.String
+                && star.GetValue<string>() == "*"
+                && actor.Json.ContainsKey(key)
+            )
             {
                 return true;
             }

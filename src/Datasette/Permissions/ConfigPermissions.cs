@@ -107,7 +107,10 @@ public sealed class ConfigPermissions
         }
 
         var isAllowed = AllowBlock.Matches(_actor, allow);
-        var scope = parent is null ? "" : child is null ? " on " + parent : $" on {parent}/{child}";
+        var scope =
+            parent is null ? ""
+            : child is null ? " on " + parent
+            : $" on {parent}/{child}";
         AddRow(parent, child, isAllowed, $"config {(isAllowed ? "allow" : "deny")} {key} for {_action.Name}{scope}");
         if (_restrictions is not null && !isAllowed && child is null)
         {

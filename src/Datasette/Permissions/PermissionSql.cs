@@ -18,6 +18,10 @@ public sealed record PermissionSql(string Source, string? Sql, IReadOnlyDictiona
     /// <summary>One rule for everything.</summary>
     public static PermissionSql Everywhere(string source, bool allow, string reason)
     {
-        return new(source, $"select null as parent, null as child, {(allow ? 1 : 0)} as allow, :reason as reason", new Dictionary<string, object?> { ["reason"] = reason });
+        return new(
+            source,
+            $"select null as parent, null as child, {(allow ? 1 : 0)} as allow, :reason as reason",
+            new Dictionary<string, object?> { ["reason"] = reason }
+        );
     }
 }

@@ -75,7 +75,8 @@ public static class PermissionSqlBuilder
         var isPrivate = "0";
         if (options.Anonymous is not null)
         {
-            isPrivate = "not (" + string.Join("\n  and ", options.Anonymous.Select(r => parts.Add(r).Condition("b.parent", "b.child"))) + ")";
+            isPrivate =
+                "not (" + string.Join("\n  and ", options.Anonymous.Select(r => parts.Add(r).Condition("b.parent", "b.child"))) + ")";
         }
 
         if (options.Parent is not null)
@@ -106,7 +107,15 @@ public static class PermissionSqlBuilder
     /// <summary>How many resources <see cref="ListAllowed"/> would list without a limit? One row, one column.</summary>
     public static PermissionQuestion CountAllowed(IReadOnlyList<PermissionRequirement> requirements, AllowedListOptions? options = null)
     {
-        var list = ListAllowed(requirements, (options ?? new AllowedListOptions()) with { Limit = null, IncludeReasons = false, Anonymous = null });
+        var list = ListAllowed(
+            requirements,
+            (options ?? new AllowedListOptions()) with
+            {
+                Limit = null,
+                IncludeReasons = false,
+                Anonymous = null,
+            }
+        );
         return list with { Sql = $"select count(*) from (\n{list.Sql}\n)" };
     }
 
@@ -138,7 +147,8 @@ public static class PermissionSqlBuilder
         return kind switch
         {
             ResourceKind.Database => "select database_name, null from catalog_databases",
-            ResourceKind.Table => "select database_name, table_name from catalog_tables union all select database_name, view_name from catalog_views",
+            ResourceKind.Table =>
+                "select database_name, table_name from catalog_tables union all select database_name, view_name from catalog_views",
             ResourceKind.Query => "select database_name, name from queries",
             _ => "select null, null where 0",
         };
@@ -229,7 +239,9 @@ public static class PermissionSqlBuilder
                     "actor" => requirement.Actor?.Json.ToJsonString(),
                     "actor_id" => requirement.Actor?.Id,
                     "action" => requirement.Action.Name,
-                    _ => throw new ArgumentException($"Permission SQL of {rule.Source} for {requirement.Action.Name} gives no value for :{name}."),
+                    _ => throw new ArgumentException(
+                        $"Permission SQL of {rule.Source} for {requirement.Action.Name} gives no value for :{name}."
+                    ),
                 };
             Parameters[prefix + name] = value;
             return prefix + name;

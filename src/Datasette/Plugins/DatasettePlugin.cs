@@ -25,6 +25,9 @@ public abstract class DatasettePlugin
     /// </summary>
     public virtual IReadOnlyList<string> Hooks => [];
 
+    /// <summary>Whether the plugin brings pages of its own, for <c>/-/plugins</c>.</summary>
+    public virtual bool HasTemplates => false;
+
     /// <summary>
     /// Called once when configuration and all databases are known, before the host listens. Throw <see cref="StartupException"/> to stop the
     /// start with one readable line.

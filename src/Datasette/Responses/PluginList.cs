@@ -20,7 +20,7 @@ internal static class PluginList
                     {
                         { "name", plugin.Name },
                         { "static", false },
-                        { "templates", false },
+                        { "templates", plugin.HasTemplates },
                         { "version", plugin.Version },
                         { "hooks", plugin.Hooks.Order(StringComparer.Ordinal).ToList<object?>() },
                     }

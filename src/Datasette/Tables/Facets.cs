@@ -216,7 +216,11 @@ public static class Facets
         }
     }
 
-    private static IEnumerable<FacetRequest> Requested(IReadOnlyList<KeyValuePair<string, string>> arguments, string argument, FacetKind kind)
+    private static IEnumerable<FacetRequest> Requested(
+        IReadOnlyList<KeyValuePair<string, string>> arguments,
+        string argument,
+        FacetKind kind
+    )
     {
         foreach (var value in new TableArguments(arguments).All(argument))
         {
@@ -250,7 +254,9 @@ public static class Facets
     private static int? ParseSize(string? text, int maximum)
     {
         return text == "max" ? maximum
-            : text is { Length: > 0 } && text.All(char.IsAsciiDigit) ? int.TryParse(text, CultureInfo.InvariantCulture, out var size) ? size : maximum
+            : text is { Length: > 0 } && text.All(char.IsAsciiDigit)
+                ? int.TryParse(text, CultureInfo.InvariantCulture, out var size) ? size
+                    : maximum
             : null;
     }
 }

@@ -33,7 +33,10 @@ public static class ForeignKeyLabels
     /// <summary>The questions that find the labels of values: rows value, label. None when the other table has no label column.</summary>
     /// <param name="column">The column.</param>
     /// <param name="values">Values of the page; NULLs and repetitions are left out.</param>
-    public static IEnumerable<(string Sql, IReadOnlyDictionary<string, object?> Parameters)> Queries(ExpandableColumn column, IEnumerable<object?> values)
+    public static IEnumerable<(string Sql, IReadOnlyDictionary<string, object?> Parameters)> Queries(
+        ExpandableColumn column,
+        IEnumerable<object?> values
+    )
     {
         if (column.LabelColumn is null)
         {

@@ -43,7 +43,8 @@ public sealed record RowQuery(
 
     /// <summary>The key segment of a row's URL.</summary>
     /// <param name="keyValues">Values of the key columns as SQLite returned them.</param>
-    public static string Segment(IEnumerable<object?> keyValues) => string.Join(',', keyValues.Select(v => TildeEncoding.Encode(PageToken.Text(v))));
+    public static string Segment(IEnumerable<object?> keyValues) =>
+        string.Join(',', keyValues.Select(v => TildeEncoding.Encode(PageToken.Text(v))));
 
     private static string Condition(IReadOnlyList<string> keys)
     {

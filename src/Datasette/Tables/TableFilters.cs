@@ -187,7 +187,7 @@ public static class TableFilters
             JsonValueKind.String => item.GetValue<string>(),
             JsonValueKind.True => 1L,
             JsonValueKind.False => 0L,
-            JsonValueKind.Number => ((JsonValue)item).TryGetValue<long>(out var whole) ? whole : item.GetValue<double>(),
+            JsonValueKind.Number => ((JsonValue)item).TryGetValue<long>(out var whole) ? (object)whole : item.GetValue<double>(),
             _ => throw new DatasetteException(400, "in and notin take a JSON list of texts and numbers only"),
         };
     }

@@ -89,9 +89,7 @@ public sealed record TableQuery
         string? next = null;
         if (rows.Count > PageSize && PageSize > 0)
         {
-            next = _relation.IsView
-                ? (_offset + PageSize).ToString(CultureInfo.InvariantCulture)
-                : Token(page[^1]);
+            next = _relation.IsView ? (_offset + PageSize).ToString(CultureInfo.InvariantCulture) : Token(page[^1]);
         }
 
         if (_hiddenColumns.Count > 0)

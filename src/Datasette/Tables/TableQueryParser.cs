@@ -8,7 +8,12 @@ using Datasette.Text;
 namespace Datasette.Tables;
 
 /// <summary>One reading of one query string.</summary>
-internal sealed partial class TableQueryParser(DatabaseSchema schema, RelationSchema relation, TableArguments arguments, TableQueryOptions options)
+internal sealed partial class TableQueryParser(
+    DatabaseSchema schema,
+    RelationSchema relation,
+    TableArguments arguments,
+    TableQueryOptions options
+)
 {
     private readonly Dictionary<string, object?> _parameters = new(StringComparer.Ordinal);
     private readonly List<string> _where = [];
@@ -37,7 +42,10 @@ internal sealed partial class TableQueryParser(DatabaseSchema schema, RelationSc
         var isFiltered = _where.Count > 0;
 
         var offset = AddPage(sort, isDescending);
-        string[] needed = relation.IsView ? [] : sort is null ? [.. relation.RowKeys] : [.. relation.RowKeys, sort];
+        string[] needed =
+            relation.IsView ? []
+            : sort is null ? [.. relation.RowKeys]
+            : [.. relation.RowKeys, sort];
         var hidden = needed.Where(n => !columns.Contains(n)).Distinct().ToArray();
         var select = string.Join(", ", columns.Concat(hidden).Select(SqlText.Quote));
         var sql =
@@ -192,7 +200,9 @@ internal sealed partial class TableQueryParser(DatabaseSchema schema, RelationSc
         }
 
         var number = 0;
-        foreach (var (key, value) in arguments.Pairs.Where(p => p.Key.StartsWith("_search_", StringComparison.Ordinal) && p.Value.Length > 0))
+        foreach (
+            var (key, value) in arguments.Pairs.Where(p => p.Key.StartsWith("_search_", StringComparison.Ordinal) && p.Value.Length > 0)
+        )
         {
             var column = key["_search_".Length..];
             if (schema.Relation(ftsTable)?.Column(column) is null)
@@ -273,7 +283,8 @@ internal sealed partial class TableQueryParser(DatabaseSchema schema, RelationSc
         }
 
         var keys = relation.RowKeys;
-        var values = PageToken.Read(token, keys.Count + (sort is null ? 0 : 1));
+        string[] names = sort is null ? [.. keys] : [sort, .. keys];
+        var values = PageToken.Read(token, [.. names.Select(relation.Column)]);
         if (values is not null)
         {
             _where.Add(
@@ -295,7 +306,8 @@ internal sealed partial class TableQueryParser(DatabaseSchema schema, RelationSc
         }
 
         terms.AddRange(relation.RowKeys.Where(k => k != sort).Select(SqlText.Quote));
-        return terms.Count == 0 ? "" : $"order by {string.Join(", ", terms)} ";
+        // Without an order the blank stays, as in the SQL that other tools have stored.
+        return terms.Count == 0 ? " " : $"order by {string.Join(", ", terms)} ";
     }
 
     private string WhereText() => string.Join(" and ", _where);

@@ -42,7 +42,8 @@ internal sealed class Cells(ViewContext v, Database database, string? table)
     {
         var key = PageToken.Text(value);
         var text = label is null or "" ? "-" : PageToken.Text(label);
-        return new(Class(column) + " type-" + TypeOf(value), Cut(text), href, text == key ? null : key);
+        // A key that is its own label is shown once; the text 1 and the integer 1 are not the same.
+        return new(Class(column) + " type-" + TypeOf(value), Cut(text), href, value is string && text == key ? null : key);
     }
 
     /// <summary>The key of a row as the link to it.</summary>

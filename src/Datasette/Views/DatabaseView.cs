@@ -128,13 +128,14 @@ internal static class DatabaseView
         var map = new JsonMap();
         if (facts.MayExecuteSql)
         {
-            foreach (var table in facts.Tables)
+            // All of them: whoever may run SQL can read the schema as well.
+            foreach (var table in facts.Schema.Tables)
             {
-                map.Add(table.Schema.Name, table.Schema.ColumnNames);
+                map.Add(table.Name, table.ColumnNames.Order(StringComparer.Ordinal).ToList<object?>());
             }
-            foreach (var view in facts.Views)
+            foreach (var view in facts.Schema.Views)
             {
-                map.Add(view.Child!, Array.Empty<object>());
+                map.Add(view.Name, Array.Empty<object>());
             }
         }
         return map;
@@ -229,7 +230,7 @@ internal static class DatabaseView
 
     public static async Task<IResult> DownloadAsync(ViewContext v)
     {
-        var database = v.Database;
+        var database = v.App.Databases[TildeEncoding.Decode(v.DatabaseSegment)] ?? throw new DatasetteException(404, "Invalid database");
         await v.EnsureAllowedAsync("view-database-download", database.Name);
         if (database.Path is not { } path)
         {

@@ -71,6 +71,40 @@ internal static class QueryView
         return answer is Response response ? TableView.Cached(v, response) : answer;
     }
 
+    /// <summary>The parameters of SQL while it is typed.</summary>
+    public static async Task<IResult> ParametersAsync(ViewContext v)
+    {
+        await v.EnsureAllowedAsync("execute-sql", v.Database.Name);
+        var unknown = v.Args.Pairs.Select(pair => pair.Key).Where(key => key != "sql").Distinct().Order(StringComparer.Ordinal).ToList();
+        if (unknown.Count > 0)
+        {
+            return ErrorResponse.Json(400, "Invalid keys: " + string.Join(", ", unknown));
+        }
+        var names = SqlParameters.Names(v.Args["sql"] ?? "");
+        if (names.Any(MagicParameters.IsMagic))
+        {
+            return ErrorResponse.Json(400, "Magic parameters are not allowed");
+        }
+        return NoFrames(Respond.Json(new JsonMap { { "ok", true }, { "unstable", IndexView.Unstable }, { "parameters", names } }));
+    }
+
+    /// <summary>What a stored query is made of.</summary>
+    public static async Task<IResult> DefinitionAsync(ViewContext v)
+    {
+        var database = v.Database;
+        if (StoredQueries.Find(v.App, database.Name, v.TableName) is not { } query)
+        {
+            return ErrorResponse.Json(404, $"Query not found: {v.TableName}");
+        }
+        if (!await v.AllowedAsync("view-query", database.Name, query.Name))
+        {
+            return ErrorResponse.Json(403, "You do not have permission to view this query");
+        }
+        return NoFrames(Respond.Json(new JsonMap { { "ok", true }, { "unstable", IndexView.Unstable }, { "query", query.ToJson() } }));
+    }
+
+    private static Response NoFrames(Response answer) => answer.With("Content-Security-Policy", "frame-ancestors 'none'").With("X-Frame-Options", "DENY");
+
     private static void EnsureFormat(ViewContext v)
     {
         if (v.Format is not (null or "json" or "csv" or "blob"))
@@ -98,9 +132,9 @@ internal static class QueryView
         {
             error = SqlErrors.Message(e);
         }
-        catch (QueryInterruptedException e)
+        catch (QueryInterruptedException)
         {
-            error = e.Message;
+            error = "SQL query took too long. The time limit is controlled by the sql_time_limit_ms setting.";
         }
         switch (v.Format)
         {

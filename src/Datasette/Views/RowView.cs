@@ -38,7 +38,7 @@ internal static class RowView
         var data = new RowData(database, schema, table, query, results.Columns, results.Rows[0], Stopwatch.GetElapsedTime(start));
         return v.Format switch
         {
-            "blob" => Blob(v, data),
+            "blob" => TableView.Cached(v, Blob(v, data)),
             "json" => TableView.Cached(v, await JsonAsync(v, data)),
             "csv" => TableView.Cached(v, TableCsv.Row(v, data)),
             _ => TableView.Cached(v, await PageAsync(v, data)),
@@ -255,7 +255,7 @@ internal static class RowView
             );
         }
         var labelColumn = RowLabels.ColumnOf(v, data.Database.Name, data.Table) is { } column ? data.Columns.IndexOf(column) : -1;
-        var rowLabel = labelColumn >= 0 && data.Row[labelColumn] is { } text ? PageToken.Text(text) : null;
+        var rowLabel = labelColumn >= 0 && data.Row[labelColumn] is not (null or "") ? PageToken.Text(data.Row[labelColumn]) : null;
         return new($"Row of {data.Table.Name}", columns, [new(key, rowLabel, list)]);
     }
 }

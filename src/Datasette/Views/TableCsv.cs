@@ -31,7 +31,7 @@ internal static class TableCsv
 
     public static Response Query(ViewContext v, Database database, IReadOnlyList<string> columns, IReadOnlyList<object?[]> rows, string fileName)
     {
-        var bytes = rows.Select(row => row.Select((value, i) => value is byte[] blob ? (object)QueryBlob(v, columns[i], blob) : value).ToArray()).ToList();
+        var bytes = rows.Select(row => row.Select((value, i) => value is byte[] blob ? (object)v.Absolute(QueryBlob(v, columns[i], blob)) : value).ToArray()).ToList();
         return Finish(v, columns, AsStream(bytes), fileName);
     }
 
@@ -40,7 +40,7 @@ internal static class TableCsv
     {
         var args = v.Args.Without("_size", "_blob_column", "_blob_hash").With("_blob_column", column).With("_blob_hash", Cells.Hash(blob));
         var path = v.Format is { } format && v.Path.EndsWith("." + format, StringComparison.Ordinal) ? v.Path[..^(format.Length + 1)] : v.Path;
-        return v.Absolute(v.App.UrlPath(args.ToPath(path + ".blob")));
+        return v.App.UrlPath(args.ToPath(path + ".blob"));
     }
 
     private static Func<string, bool> Wanted(ViewContext v)

@@ -48,7 +48,7 @@ internal static class TablePageBuilder
             CsvHidden = CsvHidden(v.Args),
             HasLabels = expand is not null,
             CanStream = data.NextUrl is not null && v.App.Settings.AllowCsvStream,
-            SuggestedFacets = suggested.Select(facet => new TextLink(facet.Name + Kind(facet.Type), facet.ToggleUrl + "#facet-" + TildeEncoding.CssClass(facet.Name))).ToList(),
+            SuggestedFacets = suggested.Select(facet => new SuggestionModel(facet.Name, facet.ToggleUrl + "#facet-" + TildeEncoding.CssClass(facet.Name), Kind(facet.Type))).ToList(),
             TimedOutFacets = facets.TimedOut,
             Facets = facets.Sorted.Select(facet => Facet(v, facet)).ToList(),
             Rows = new($"Rows of {data.Name}", Columns(v, data, metadata), Rows(v, data, labels)),
@@ -145,7 +145,7 @@ internal static class TablePageBuilder
 
     private static List<FilterRowModel> FilterRows(TableData data)
     {
-        var names = data.Relation.ColumnNames;
+        var names = TableQueryParser.AllColumns(data.Relation);
         var rows = new List<FilterRowModel>();
         foreach (var (i, filter) in data.Query.Filters.Index())
         {
@@ -264,7 +264,7 @@ internal static class TablePageBuilder
                     list.Add(cells.Make(columns[i], row[i], blob));
                 }
             }
-            rows.Add(new(key, label >= 0 && row[label] is not null ? PageToken.Text(row[label]) : null, list));
+            rows.Add(new(key, label >= 0 && row[label] is not (null or "") ? PageToken.Text(row[label]) : null, list));
         }
         return rows;
     }

@@ -52,8 +52,22 @@ internal sealed class ViewContext(DatasetteApp app, HttpContext http, Match matc
     public ValueTask<bool> AllowedAsync(string action, string? parent = null, string? child = null) =>
         app.AllowedAsync(action, parent is null ? null : new Resource(parent, child), Actor, Ct);
 
-    public ValueTask EnsureAllowedAsync(string action, string? parent = null, string? child = null) =>
-        app.EnsureAllowedAsync(action, parent is null ? null : new Resource(parent, child), Actor, Ct);
+    /// <exception cref="DatasetteException">403 in words for what people look at, with the name of the action for the rest.</exception>
+    public async ValueTask EnsureAllowedAsync(string action, string? parent = null, string? child = null)
+    {
+        if (!await AllowedAsync(action, parent, child))
+        {
+            throw new DatasetteException(
+                403,
+                action switch
+                {
+                    "view-database" => "You do not have permission to view this database",
+                    "view-table" => "You do not have permission to view this table",
+                    _ => action,
+                }
+            );
+        }
+    }
 
     /// <summary>Visible to this actor but not to anonymous visitors.</summary>
     public async ValueTask<bool> IsPrivateAsync(string action, string? parent = null, string? child = null) =>

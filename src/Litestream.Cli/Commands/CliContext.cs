@@ -28,7 +28,9 @@ internal sealed class CliContext(ParseResult parsed, CliServices services)
 
     // Only when another program's command line mounts this command: ours has checked the flags before.
     private string NoFlag(string value) =>
-        value is ['-', _, ..] ? throw CliFlags.NotDefined(parsed.CommandResult.Command, value.TrimStart('-').Split('=')[0]) : value;
+        value.Length == 0 ? throw new CliException("an argument is empty") { Hint = $"litestream {parsed.CommandResult.Command.Name} -h" }
+        : value is ['-', _, ..] ? throw CliFlags.NotDefined(parsed.CommandResult.Command, value.TrimStart('-').Split('=')[0])
+        : value;
 
     /// <summary>The configuration file: <c>-config</c>, else <c>LITESTREAM_CONFIG</c>, else the default.</summary>
     public LitestreamConfig LoadConfig(string? path, bool noExpand)
@@ -68,7 +70,7 @@ internal sealed class CliContext(ParseResult parsed, CliServices services)
                 throw new CliException("cannot specify a replica URL and the -config flag");
             return new Sources(argument, null, [ReplicaConfig.FromText(argument, Services.Stores)]);
         }
-        var config = LoadConfig(configPath, noExpand);
+        var config = LoadConfigFor(argument, configPath, noExpand);
         PrintWarnings(config);
         var database =
             config.Find(argument)
@@ -87,6 +89,21 @@ internal sealed class CliContext(ParseResult parsed, CliServices services)
                 Hint = $"-replica {string.Join(" or ", ReplicaNames.Of(replicas))}",
             };
         return new Sources(argument, database.Options.Path, chosen);
+    }
+
+    private LitestreamConfig LoadConfigFor(string database, string? configPath, bool noExpand)
+    {
+        try
+        {
+            return LoadConfig(configPath, noExpand);
+        }
+        catch (LitestreamException e) when (e.Error == LitestreamError.NotFound && configPath is null)
+        {
+            throw new CliException(e.Message)
+            {
+                Hint = $"-config PATH of a file that names {database}, or a replica URL instead of {database}",
+            };
+        }
     }
 
     /// <summary>Where the command's own log lines go.</summary>

@@ -82,7 +82,7 @@ internal static class CliFlags
 }
 
 /// <summary>A failure of the command line that one line explains.</summary>
-internal class CliException(string message) : Exception(message)
+internal class CliException(string message, Exception? cause = null) : Exception(message, cause)
 {
     /// <summary>What to do, printed as <c>Try: ...</c>; null for none.</summary>
     public string? Hint { get; init; }

@@ -16,8 +16,7 @@ internal sealed class ReplicateRunner(CliServices services, ILoggerFactory logge
     /// <exception cref="CliException">Something did not arrive, or the child failed.</exception>
     public async Task<int> RunAsync(ReplicateRequest request)
     {
-        if (request.Once)
-            CheckPresent(request);
+        CheckPresent(request);
         await RestoreMissingAsync(request).ConfigureAwait(false);
         var store = new LitestreamStore(request.Options, services.Stores, services.Time, loggers, services.Files);
         await using var closing = store.ConfigureAwait(false);
@@ -52,10 +51,13 @@ internal sealed class ReplicateRunner(CliServices services, ILoggerFactory logge
         else
             await WaitForSignalAsync().ConfigureAwait(false);
 
-        var complete = await StopAsync(store).ConfigureAwait(false);
+        // Stopping clears causes, and a failure that can never heal needs no patience.
+        var before = store.Databases;
+        var hopeless = request.Once && failure?.InnerException is LitestreamException { IsTransient: false };
+        var complete = await StopAsync(store, hopeless ? new CancellationToken(canceled: true) : signals.AtOnce).ConfigureAwait(false);
         _log.Info("litestream shut down");
         if (!complete)
-            throw Missing(store, failure);
+            throw Missing(store.Databases, before, failure);
         if (request.Once)
             return 0; // What the one try could not bring, the last sync did.
         return failure is null ? 0 : throw failure;
@@ -64,11 +66,15 @@ internal sealed class ReplicateRunner(CliServices services, ILoggerFactory logge
     private static void CheckPresent(ReplicateRequest request)
     {
         foreach (var database in request.Options.Databases)
-            if (!File.Exists(database.Path) && !request.RestoreIfMissing.Contains(database.Path))
+        {
+            if (Directory.Exists(database.Path))
+                throw new CliException($"not a database but a folder: {database.Path}") { Hint = "the path of the database file" };
+            if (request.Once && !File.Exists(database.Path) && !request.RestoreIfMissing.Contains(database.Path))
                 throw new CliException($"database does not exist: {database.Path}")
                 {
                     Hint = "its full path; without -once litestream waits for it",
                 };
+        }
     }
 
     private async Task RestoreMissingAsync(ReplicateRequest request)
@@ -111,7 +117,7 @@ internal sealed class ReplicateRunner(CliServices services, ILoggerFactory logge
         }
         catch (LitestreamException e)
         {
-            return new CliException(e.Message) { Hint = e.Hint };
+            return new CliException(e.Message, e) { Hint = e.Hint };
         }
         catch (OperationCanceledException)
         {
@@ -159,11 +165,11 @@ internal sealed class ReplicateRunner(CliServices services, ILoggerFactory logge
         _log.Info("signal received, litestream shutting down; a second signal stops at once", ("signal", signals.Last));
     }
 
-    private async Task<bool> StopAsync(LitestreamStore store)
+    private static async Task<bool> StopAsync(LitestreamStore store, CancellationToken cancellationToken)
     {
         try
         {
-            return await store.StopAsync(signals.AtOnce).ConfigureAwait(false);
+            return await store.StopAsync(cancellationToken).ConfigureAwait(false);
         }
         catch (OperationCanceledException)
         {
@@ -171,26 +177,46 @@ internal sealed class ReplicateRunner(CliServices services, ILoggerFactory logge
         }
     }
 
-    private static CliException Missing(LitestreamStore store, CliException? failure)
+    private static CliException Missing(
+        IReadOnlyList<DatabaseStatus> databases,
+        IReadOnlyList<DatabaseStatus> before,
+        CliException? failure
+    )
     {
-        var late =
-            from database in store.Databases
-            from replica in database.Replicas
-            where replica.Txid < database.Txid || replica.PendingTransactions > 0 || database.Cause is not null || replica.Cause is not null
-            select Describe(database, replica);
-        var list = late.ToArray();
-        var text = list.Length == 0 ? "the last sync did not end in time" : $"not everything arrived: {string.Join("; ", list)}";
-        return new CliException(failure is null ? text : $"{failure.Message}; {text}")
+        var late = new List<string>();
+        foreach (var database in databases)
         {
-            Hint = "start litestream again: local files are kept and uploaded then",
+            var earlier = before.FirstOrDefault(d => d.Path == database.Path);
+            foreach (var replica in database.Replicas)
+            {
+                var cause =
+                    replica.Cause
+                    ?? database.Cause
+                    ?? earlier?.Replicas.FirstOrDefault(r => r.Name == replica.Name)?.Cause
+                    ?? earlier?.Cause;
+                if (replica.Txid < database.Txid || replica.PendingTransactions > 0 || cause is not null)
+                    late.Add(Describe(database, replica, cause));
+            }
+        }
+        var parts = new List<string>();
+        if (
+            failure is not null
+            && !late.Exists(l => l.Contains(failure.Message, StringComparison.Ordinal))
+            && failure.InnerException is null
+        )
+            parts.Add(failure.Message);
+        if (late.Count > 0)
+            parts.Add($"not everything arrived: {string.Join("; ", late)}");
+        else
+            parts.Add(failure?.InnerException is null ? "the last sync did not end in time" : failure.Message);
+        return new CliException(string.Join("; ", parts))
+        {
+            Hint = failure?.Hint ?? "start litestream again: local files are kept and uploaded then",
         };
     }
 
-    private static string Describe(DatabaseStatus database, ReplicaStatus replica)
-    {
-        var cause = replica.Cause ?? database.Cause;
-        return $"{database.Path} is at {database.Txid}, {replica.Location} has {(replica.Txid.IsNone ? "nothing known" : replica.Txid)}{(cause is null ? "" : $" ({cause})")}";
-    }
+    private static string Describe(DatabaseStatus database, ReplicaStatus replica, string? cause) =>
+        $"{database.Path} is at {database.Txid}, {replica.Location} has {(replica.Txid.IsNone ? "nothing known" : replica.Txid)}{(cause is null ? "" : $" ({cause})")}";
 
     private static Task WhenCancelled(CancellationToken cancellationToken)
     {

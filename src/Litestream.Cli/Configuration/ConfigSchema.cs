@@ -113,6 +113,7 @@ internal static class ConfigSchema
         new("sse-customer-algorithm"),
         new("sse-customer-key"),
         new("sse-customer-key-path"),
+        new("sse-customer-key-md5"),
         new("sse-kms-key-id"),
         new("account-name"),
         new("account-key"),

@@ -170,7 +170,7 @@ internal sealed class SlogLoggerProvider(TextWriter output, LogSettings settings
         {
             if (!IsEnabled(logLevel))
                 return;
-            var message = formatter(state, exception);
+            var message = Message(state as IReadOnlyList<KeyValuePair<string, object?>>) ?? formatter(state, exception);
             var attributes = new List<KeyValuePair<string, object?>>();
             if (state is IReadOnlyList<KeyValuePair<string, object?>> values)
                 foreach (var (name, value) in values)
@@ -183,6 +183,28 @@ internal sealed class SlogLoggerProvider(TextWriter output, LogSettings settings
     }
 
     private LogLevel Level => settings.Level;
+
+    // A template's message with its values written as elsewhere in the line (a duration as 1s); null when the state has no template.
+    private static string? Message(IReadOnlyList<KeyValuePair<string, object?>>? values)
+    {
+        if (values is not [.., { Key: "{OriginalFormat}", Value: string template }])
+            return null;
+        var message = new StringBuilder(template.Length + 64);
+        for (var i = 0; i < template.Length; )
+        {
+            var open = template.IndexOf('{', i);
+            var close = open < 0 ? -1 : template.IndexOf('}', open);
+            if (close < 0)
+                return message.Append(template, i, template.Length - i).ToString();
+            var name = template[(open + 1)..close];
+            var found = values.FirstOrDefault(v => v.Key == name);
+            if (found.Key is null)
+                return null; // With a format or escaped braces: the platform's own formatter knows.
+            message.Append(template, i, open - i).Append(Show(found.Value));
+            i = close + 1;
+        }
+        return message.ToString();
+    }
 
     // Machines want every value by its name; people do not want to read twice what the message says already.
     private bool IsNews(string message, object? value) =>

@@ -42,7 +42,22 @@ internal sealed class SystemDurableFiles : DurableFiles
         var made = new Stack<string>();
         for (var folder = path; folder is not null && !Directory.Exists(folder); folder = Path.GetDirectoryName(folder))
             made.Push(folder);
-        Try("create folder", path, () => Directory.CreateDirectory(path));
+        Try(
+            "create folder",
+            path,
+            () =>
+            {
+                try
+                {
+                    return Directory.CreateDirectory(path);
+                }
+                catch (DirectoryNotFoundException e)
+                {
+                    // Missing parents are made, so what stands in the way is there, but is no folder.
+                    throw new IOException("a file is in the place of a folder above it", e);
+                }
+            }
+        );
         foreach (var folder in made)
         {
             if (Path.GetDirectoryName(folder) is { } parent)
@@ -109,9 +124,13 @@ internal sealed class SystemDurableFiles : DurableFiles
                 {
                     return [.. new FileSystemEnumerable<DurableEntry>(directory, ToEntry, options)];
                 }
-                catch (DirectoryNotFoundException)
+                catch (DirectoryNotFoundException) when (!File.Exists(directory))
                 {
                     return [];
+                }
+                catch (DirectoryNotFoundException)
+                {
+                    throw new IOException("it is a file, not a folder");
                 }
             }
         );

@@ -29,6 +29,7 @@ internal sealed class Replica : IAsyncDisposable
     private Txid? _position;
     private DateTimeOffset _lastStart = DateTimeOffset.MinValue;
     private bool _toldGenerations;
+    private (string Cause, DateTimeOffset At) _logged = ("", DateTimeOffset.MinValue);
 
     internal Replica(string name, ReplicaOptions options, ReplicaClient client, ReplicaFeed feed, EngineServices services)
     {
@@ -49,7 +50,8 @@ internal sealed class Replica : IAsyncDisposable
     /// <summary>Last transaction that the store has confirmed; none while that is unknown.</summary>
     internal Txid Confirmed => Status.Txid;
 
-    internal ReplicaClient Client => _client;
+    /// <summary>What went wrong last; null after a success.</summary>
+    internal Exception? Failure { get; private set; }
 
     /// <summary>Asks the store where it is, if that is not known. Failures are kept for the next step.</summary>
     internal async Task DiscoverAsync(CancellationToken cancellationToken)
@@ -175,6 +177,7 @@ internal sealed class Replica : IAsyncDisposable
     private void Succeeded(Txid position)
     {
         var now = _services.Time.GetUtcNow();
+        Failure = null;
         if (Status.Failures > 0)
             _services.Log.ReplicaRecovered(_feed.Name, _name, Status.Failures);
         var state = position >= _feed.Files.Max ? ReplicationState.Current : ReplicationState.CatchingUp;
@@ -204,6 +207,11 @@ internal sealed class Replica : IAsyncDisposable
             Failures = failures,
             NextRetry = now + delay,
         };
+        Failure = e;
+        // A stop tries twice a second, and a dead store may stay dead for days: the same words once in half a minute are enough.
+        if (cause == _logged.Cause && now - _logged.At < TimeSpan.FromSeconds(30))
+            return;
+        _logged = (cause, now);
         _services.Log.ReplicaFailed(_feed.Name, _name, cause, delay);
     }
 

@@ -24,7 +24,7 @@ internal static class IntegrityCheck
             var connection = new SqliteConnection(
                 new SqliteConnectionStringBuilder
                 {
-                    DataSource = $"{new Uri(Path.GetFullPath(path)).AbsoluteUri}?immutable=1",
+                    DataSource = ImmutableUri(path),
                     Mode = SqliteOpenMode.ReadOnly,
                     Pooling = false,
                 }.ToString()
@@ -53,6 +53,13 @@ internal static class IntegrityCheck
         }
         if (findings is not ["ok"])
             throw Failed(path, findings.Count == 0 ? "SQLite gave no answer" : string.Join("; ", findings), null);
+    }
+
+    // Each part escaped by itself: the framework's own file URIs leave a percent sign alone that is followed by two digits.
+    private static string ImmutableUri(string path)
+    {
+        var parts = Path.GetFullPath(path).Replace(Path.DirectorySeparatorChar, '/').TrimStart('/').Split('/');
+        return $"file:///{string.Join('/', parts.Select(Uri.EscapeDataString))}?immutable=1";
     }
 
     private static LitestreamException Failed(string path, string findings, Exception? cause) =>

@@ -13,7 +13,8 @@ public static class RestorePlanner
     /// <exception cref="LitestreamException">
     /// <see cref="LitestreamError.NotFound"/>: no backup, or not that state; the hint names the nearest ones.
     /// <see cref="LitestreamError.Gap"/>: transactions before it are missing; <see cref="LitestreamException.MinTxid"/> and
-    /// <see cref="LitestreamException.MaxTxid"/> name them. <see cref="LitestreamError.InvalidConfiguration"/>: a target that contradicts itself.
+    /// <see cref="LitestreamException.MaxTxid"/> name them. <see cref="LitestreamError.InvalidConfiguration"/>: a target that contradicts itself, or the
+    /// state is in backups of Litestream 0.3. With the newest state as target, <see cref="LitestreamError.NotFound"/> means an empty replica.
     /// </exception>
     public static async Task<RestorePlan> PlanAsync(ReplicaClient client, RestoreTarget target, CancellationToken cancellationToken)
     {
@@ -28,23 +29,10 @@ public static class RestorePlanner
             throw new LitestreamException(LitestreamError.InvalidConfiguration, "there is no transaction 0");
         // Only a time needs the times of the headers; they can cost a request a file.
         var times = target.Timestamp is null ? TimestampAccuracy.Listing : TimestampAccuracy.Exact;
-        var files = await ListAsync(client, times, inOrder: false, cancellationToken).ConfigureAwait(false);
-        try
-        {
-            return Plan(files, target);
-        }
-        catch (LitestreamException exception) when (exception.Error == LitestreamError.Gap)
-        {
-            // A compaction may have moved transactions from a level not listed yet to one already listed. Upwards nothing can be missed.
-            files = await ListAsync(client, times, inOrder: true, cancellationToken).ConfigureAwait(false);
-            return Plan(files, target);
-        }
-        catch (LitestreamException exception) when (exception.Error == LitestreamError.NotFound && target.Txid is null)
-        {
-            if (!await client.HasGenerationsAsync(cancellationToken).ConfigureAwait(false))
-                throw;
-            throw OnlyOldBackups(files.Count == 0 ? "" : $"; {exception.Message}", exception);
-        }
+        var plan = await PlanAsync(client, target, times, cancellationToken).ConfigureAwait(false);
+        if (target.Txid is null)
+            await OldBackups.ThrowIfNewerAsync(client, plan, target, cancellationToken).ConfigureAwait(false);
+        return plan;
     }
 
     /// <summary>Every state that can be restored, ascending.</summary>
@@ -65,8 +53,10 @@ public static class RestorePlanner
     internal static RestorePlan Plan(IReadOnlyList<LtxFileInfo> files, RestoreTarget target)
     {
         var usable = files.Where(IsUsable).ToList();
-        if (usable.Count == 0)
+        if (files.Count == 0)
             throw new LitestreamException(LitestreamError.NotFound, "no backup: the replica holds no LTX files");
+        if (usable.Count == 0)
+            throw new LitestreamException(LitestreamError.Gap, "none of the replica's files starts at transaction 1");
         var allowed = usable
             .Where(f => (target.Txid is not { } txid || f.MaxTxid <= txid) && (target.Timestamp is not { } time || f.Timestamp < time))
             .ToList();
@@ -192,15 +182,30 @@ public static class RestorePlanner
         };
     }
 
-    private static LitestreamException OnlyOldBackups(string more, Exception cause) =>
-        new(
-            LitestreamError.NotFound,
-            $"the replica holds backups of Litestream 0.3 (generations/), which this version does not restore{more}",
-            cause
-        )
+    private static async Task<RestorePlan> PlanAsync(
+        ReplicaClient client,
+        RestoreTarget target,
+        TimestampAccuracy times,
+        CancellationToken cancellationToken
+    )
+    {
+        var files = await ListAsync(client, times, inOrder: false, cancellationToken).ConfigureAwait(false);
+        try
         {
-            Hint = "restore them with Litestream 0.3 or 0.5",
-        };
+            return Plan(files, target);
+        }
+        catch (LitestreamException exception) when (exception.Error == LitestreamError.Gap)
+        {
+            // A compaction may have moved transactions from a level not listed yet to one already listed. Upwards nothing can be missed.
+            files = await ListAsync(client, times, inOrder: true, cancellationToken).ConfigureAwait(false);
+            return Plan(files, target);
+        }
+        catch (LitestreamException exception) when (exception.Error == LitestreamError.NotFound && target.Txid is null)
+        {
+            await OldBackups.ThrowIfAnyAsync(client, target, exception, cancellationToken).ConfigureAwait(false);
+            throw;
+        }
+    }
 
     private static async Task<List<LtxFileInfo>> ListAsync(
         ReplicaClient client,

@@ -188,7 +188,7 @@ public sealed class EndToEndTests : IDisposable
     {
         MakeStudents();
         await using var process = await StartAsync(
-            FolderReplica + "\npermissions: {litestream-view-status: {id: alice}}",
+            FolderReplica + "\npermissions: {litestream-view-status: {id: [alice, root]}}",
             option: "-c",
             settings: ["-s", "base_url", "/prefix/"]
         );

@@ -40,6 +40,18 @@ public sealed class VerdictPolicyTests
         Assert.Equal(("Safe, but", Tone.Warn), (verdict.Word, verdict.Tone));
         Assert.Equal("s3 of earthquakes is failing since 14:03:40 UTC.", verdict.Sentence);
         Assert.Contains("Every commit is in another replica", verdict.Detail);
+        Assert.DoesNotContain("is failing", verdict.Detail);
+    }
+
+    [Fact]
+    public void StoreWithoutAnythingConfirmed_DoesNotCountAsAPlaceElsewhere()
+    {
+        var empty = Samples.Failing.Replicas[0] with { Txid = Txid.None };
+
+        var verdict = Decide(Samples.Earthquakes with { Replicas = [empty, Samples.Earthquakes.Replicas[1]] });
+
+        Assert.Equal("Safe, but", verdict.Word);
+        Assert.Contains("earthquakes has copies on a disk of this machine only.", verdict.Detail);
     }
 
     [Fact]

@@ -8,7 +8,7 @@ internal static partial class CanonicalUrl
 {
     public static string Of(string url)
     {
-        url = LocalHost().Replace(url, "$1://localhost");
+        url = LocalHost().Replace(url, "$1://localhost").Replace("/prefix/prefix/", "/prefix/", StringComparison.Ordinal);
         var hash = url.IndexOf('#', StringComparison.Ordinal);
         var fragment = hash < 0 ? "" : url[hash..];
         var rest = hash < 0 ? url : url[..hash];

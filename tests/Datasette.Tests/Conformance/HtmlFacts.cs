@@ -42,7 +42,7 @@ internal static partial class HtmlFacts
                     .Select(link => (JsonNode)new JsonArray(link.GetAttribute("type"), CanonicalUrl.Of(link.GetAttribute("href") ?? "")))
                     .ToArray()
             ),
-            ["robots"] = document.QuerySelector("meta[name=robots]")?.GetAttribute("content"),
+            ["robots"] = Strings(document.QuerySelectorAll("meta[name=robots]").Select(meta => meta.GetAttribute("content") ?? "")),
             ["messages"] = new JsonArray(
                 InMain(document, ".message-info, .message-warning, .message-error")
                     .Select(e =>
@@ -61,7 +61,7 @@ internal static partial class HtmlFacts
             ["tables"] = new JsonArray(InMain(document, "table").Select(Table).ToArray()),
             ["zero_results"] = Strings(InMain(document, "p.zero-results").Select(Text)),
             ["facets"] = new JsonArray(InMain(document, ".facet-results .facet-info").Select(Facet).ToArray()),
-            ["suggested_facets"] = document.QuerySelector("p.suggested-facets") is { } suggested ? Text(suggested) : null,
+            ["suggested_facets"] = Strings(document.QuerySelectorAll("p.suggested-facets").Select(Text)),
             ["export_links"] = Links(InMain(document, "p.export-links a")),
             ["extra_wheres"] = new JsonArray(
                 InMain(document, ".extra-wheres li")
@@ -324,7 +324,7 @@ internal static partial class HtmlFacts
                     paragraphs.Add(next);
                 }
             }
-            var entry = new JsonObject { ["name"] = Text(link), ["href"] = Href(link) };
+            var entry = new JsonObject { ["name"] = Text(h2), ["href"] = Href(link) };
             if (paragraphs.Count > 0)
             {
                 entry["summary"] = Text(paragraphs[0]);

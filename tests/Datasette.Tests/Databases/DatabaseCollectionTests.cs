@@ -125,7 +125,12 @@ public sealed class DatabaseCollectionTests : IDisposable
         await data.WriteAsync(c => SqlStatement.Execute(c, "create table t (a)"), Ct);
         await using var @internal = await InternalDatabase.OpenAsync(null, ct: Ct);
         await @internal.RefreshAsync(databases, Ct);
-        Assert.Equal([["data", "t"]], (await Catalogue(@internal)).Rows);
+        Assert.Equal(
+            [
+                ["data", "t"],
+            ],
+            (await Catalogue(@internal)).Rows
+        );
         await data.WriteAsync(c => SqlStatement.Execute(c, "create table u (a)"), Ct);
         await @internal.RefreshAsync(databases, Ct);
         Assert.Equal(2, (await Catalogue(@internal)).Rows.Count);
@@ -140,7 +145,10 @@ public sealed class DatabaseCollectionTests : IDisposable
         var path = _folder.Combine("internal.db");
         await using (var first = await InternalDatabase.OpenAsync(path, ct: Ct))
         {
-            await first.Database.WriteAsync(c => SqlStatement.Execute(c, "insert into queries (database_name, name, sql) values ('d', 'q', 'select 1')"), Ct);
+            await first.Database.WriteAsync(
+                c => SqlStatement.Execute(c, "insert into queries (database_name, name, sql) values ('d', 'q', 'select 1')"),
+                Ct
+            );
         }
 
         await using var second = await InternalDatabase.OpenAsync(path, ct: Ct);

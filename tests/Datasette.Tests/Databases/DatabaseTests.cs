@@ -65,7 +65,12 @@ public sealed class DatabaseTests : IDisposable
     public async Task Execute_ParametersByName_AndTextAfterTheStatement()
     {
         await using var database = Database.PrivateMemory("m", Patient);
-        var values = new Dictionary<string, object?> { ["a"] = "x", ["b"] = 2L, ["unused"] = null };
+        var values = new Dictionary<string, object?>
+        {
+            ["a"] = "x",
+            ["b"] = 2L,
+            ["unused"] = null,
+        };
         Assert.Equal(["x", 2L, "x"], (await database.ExecuteAsync("select :a, :b, :a; -- end ;", values, ct: Ct)).Rows[0]);
     }
 
@@ -121,7 +126,10 @@ public sealed class DatabaseTests : IDisposable
     [InlineData("pragma user_version = 5")]
     public async Task Read_Writing_IsRefused(string sql)
     {
-        foreach (var database in (Database[])[await FileDatabaseAsync(), Database.PrivateMemory("m", Patient), Database.SharedMemory("s", Patient)])
+        foreach (
+            var database in (Database[])
+                [await FileDatabaseAsync(), Database.PrivateMemory("m", Patient), Database.SharedMemory("s", Patient)]
+        )
         {
             await using (database)
             {
@@ -136,7 +144,9 @@ public sealed class DatabaseTests : IDisposable
         await using var database = await FileDatabaseAsync();
         var commits = 0;
         database.Committed += _ => commits++;
-        var writes = Enumerable.Range(1, 50).Select(i => database.WriteAsync(c => SqlStatement.Execute(c, $"insert into t values ({i})"), Ct));
+        var writes = Enumerable
+            .Range(1, 50)
+            .Select(i => database.WriteAsync(c => SqlStatement.Execute(c, $"insert into t values ({i})"), Ct));
         Assert.All(await Task.WhenAll(writes), changes => Assert.Equal(1, changes));
         Assert.Equal(50, commits);
         var order = await database.ExecuteAsync("select a from t order by rowid", ct: Ct);
@@ -217,7 +227,9 @@ public sealed class DatabaseTests : IDisposable
         await using var database = Database.SharedMemory("s", Patient);
         await database.WriteAsync(c => SqlStatement.Execute(c, "create table t (a)"), Ct);
         var reads = Enumerable.Range(0, 200).Select(_ => database.ExecuteAsync("select count(*) from t", ct: Ct));
-        var writes = Enumerable.Range(0, 200).Select(i => database.WriteAsync(c => SqlStatement.Execute(c, $"insert into t values ({i})"), Ct));
+        var writes = Enumerable
+            .Range(0, 200)
+            .Select(i => database.WriteAsync(c => SqlStatement.Execute(c, $"insert into t values ({i})"), Ct));
         await Task.WhenAll(writes.Cast<Task>().Concat(reads));
         Assert.Equal(200L, (await database.ExecuteAsync("select count(*) from t", ct: Ct)).Scalar);
     }
@@ -243,7 +255,11 @@ public sealed class DatabaseTests : IDisposable
     {
         await using var database = await FileDatabaseAsync();
         await database.WriteAsync(
-            c => SqlStatement.Execute(c, "with recursive s(x) as (select 1 union all select x + 1 from s where x < 50) insert into t select x from s"),
+            c =>
+                SqlStatement.Execute(
+                    c,
+                    "with recursive s(x) as (select 1 union all select x + 1 from s where x < 50) insert into t select x from s"
+                ),
             Ct
         );
         Assert.Equal(11, await database.CountAsync("from t", null, 11, TimeSpan.FromSeconds(5), Ct));

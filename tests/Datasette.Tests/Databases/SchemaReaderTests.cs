@@ -107,7 +107,9 @@ public sealed class SchemaReaderTests : IDisposable
     [Fact]
     public async Task Read_BrokenView_LosesOnlyItsOwnColumns()
     {
-        var schema = await ReadAsync("create table t (a); create view v as select a from t; create view w as select a from v; drop table t; create table u (x);");
+        var schema = await ReadAsync(
+            "create table t (a); create view v as select a from t; create view w as select a from v; drop table t; create table u (x);"
+        );
         Assert.Equal(["x"], schema.Table("u")!.ColumnNames);
         Assert.Empty(schema.View("v")!.Columns);
     }
@@ -131,6 +133,22 @@ public sealed class SchemaReaderTests : IDisposable
         Assert.Same(second, await database.SchemaAsync(Ct));
         await database.WriteAsync(c => SqlStatement.Execute(c, "create table c (x)"), Ct);
         Assert.Equal(3, (await database.SchemaAsync(Ct)).Tables.Count);
+    }
+
+    [Fact]
+    public async Task Read_ThousandsOfTables_TakesNoTime()
+    {
+        var sql = string.Concat(
+            Enumerable.Range(0, 3000).Select(i => $"create table t{i} (id integer primary key, r references t{i / 2});")
+        );
+        var start = System.Diagnostics.Stopwatch.GetTimestamp();
+        var schema = await ReadAsync("begin;" + sql + "commit;");
+        Assert.Equal(3000, schema.Tables.Count);
+        Assert.Equal(2, schema.Table("t5")!.ForeignKeysIn.Count);
+        Assert.True(
+            System.Diagnostics.Stopwatch.GetElapsedTime(start) < TimeSpan.FromSeconds(10),
+            "it grows faster than the number of tables"
+        );
     }
 
     [Theory]

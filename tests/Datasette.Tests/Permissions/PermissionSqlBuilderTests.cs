@@ -86,8 +86,12 @@ public class PermissionSqlBuilderTests
     public async Task Rule_OfAPlugin_MayUseActorActionAndNamesThatOthersUseToo()
     {
         await using var database = await CatalogueAsync();
-        const string Sql = "select :db as parent, null, :actor_id = 'ann' and :action = 'view-table' and :actor ->> 'id' = 'ann', ':db' -- :db";
-        var rules = Parents.Take(2).Select(p => new PermissionSql("plugin " + p, Sql, new Dictionary<string, object?> { ["db"] = p })).ToArray();
+        const string Sql =
+            "select :db as parent, null, :actor_id = 'ann' and :action = 'view-table' and :actor ->> 'id' = 'ann', ':db' -- :db";
+        var rules = Parents
+            .Take(2)
+            .Select(p => new PermissionSql("plugin " + p, Sql, new Dictionary<string, object?> { ["db"] = p }))
+            .ToArray();
         foreach (var (actor, expected) in ((Actor?, long)[])[(Actor.WithId("ann"), 1), (Actor.WithId("bob"), 0), (null, 0)])
         {
             var question = PermissionSqlBuilder.IsAllowed([new(ViewTable, actor, rules)], new Resource("b", "t"));
@@ -103,13 +107,16 @@ public class PermissionSqlBuilderTests
     public void Rule_WithoutAValueForAParameter_IsRefusedByName()
     {
         var rule = new PermissionSql("careless", "select :x, null, 1, ''", new Dictionary<string, object?>());
-        var failure = Assert.Throws<ArgumentException>(() => PermissionSqlBuilder.IsAllowed([new(ViewTable, null, [rule])], Resource.Global));
+        var failure = Assert.Throws<ArgumentException>(() =>
+            PermissionSqlBuilder.IsAllowed([new(ViewTable, null, [rule])], Resource.Global)
+        );
         Assert.Contains("careless", failure.Message);
     }
 
     private static bool Allows(Side side, Resource resource)
     {
-        bool? Level(Func<Rule, bool> matches) => side.Rules.Where(matches).ToArray() is { Length: > 0 } rules ? rules.All(r => r.Allow) : null;
+        bool? Level(Func<Rule, bool> matches) =>
+            side.Rules.Where(matches).ToArray() is { Length: > 0 } rules ? rules.All(r => r.Allow) : null;
         var decision =
             (resource.Child is null ? null : Level(r => r.Parent == resource.Parent && r.Child == resource.Child))
             ?? (resource.Parent is null ? null : Level(r => r.Parent == resource.Parent && r.Child is null))
@@ -159,7 +166,11 @@ public class PermissionSqlBuilderTests
                 1 => new Resource(Parents[random.Next(3)]),
                 _ => new Resource(Parents[random.Next(3)], Children[random.Next(3)]),
             };
-        var rules = Enumerable.Range(0, random.Next(7)).Select(_ => Place()).Select(p => new Rule(p.Parent, p.Child, random.Next(3) > 0)).ToList();
+        var rules = Enumerable
+            .Range(0, random.Next(7))
+            .Select(_ => Place())
+            .Select(p => new Rule(p.Parent, p.Child, random.Next(3) > 0))
+            .ToList();
         var places = random.Next(3) == 0 ? Enumerable.Range(0, random.Next(4)).Select(_ => Place()).ToList() : null;
         return new Side(rules, places);
     }
@@ -177,7 +188,11 @@ public class PermissionSqlBuilderTests
                     foreach (var (child, i) in Children.Select((child, i) => (child, i)))
                     {
                         var table = i == 0 ? "catalog_views" : "catalog_tables";
-                        SqlStatement.Execute(c, $"insert into {table} values (:p, :c)", new Dictionary<string, object?> { ["p"] = parent, ["c"] = child });
+                        SqlStatement.Execute(
+                            c,
+                            $"insert into {table} values (:p, :c)",
+                            new Dictionary<string, object?> { ["p"] = parent, ["c"] = child }
+                        );
                     }
                 }
 

@@ -127,6 +127,9 @@ public class TextTests
     [Fact]
     public void PythonJson_IsSpacedAndAscii()
     {
-        Assert.Equal("[1, \"\\u00e9\\n\", {\"a\": null, \"b\": 1.5}]", PythonJson.Write(JsonNode.Parse("[1,\"é\\n\",{\"a\":null,\"b\":1.5}]")));
+        Assert.Equal(
+            "[1, \"\\u00e9\\n\", {\"a\": null, \"b\": 1.5}]",
+            PythonJson.Write(JsonNode.Parse("[1,\"é\\n\",{\"a\":null,\"b\":1.5}]"))
+        );
     }
 }

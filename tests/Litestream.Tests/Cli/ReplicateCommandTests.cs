@@ -145,6 +145,18 @@ public sealed class ReplicateCommandTests : IDisposable
     }
 
     [Fact]
+    public async Task Replicate_OnceOfAFileThatIsNoDatabase_SaysSoWithoutWaiting()
+    {
+        var text = _folder.Combine("notes.txt");
+        File.WriteAllText(text, new string('x', 5000));
+        var clock = System.Diagnostics.Stopwatch.StartNew();
+        var run = await CliRun.Of("replicate", "-once", text, _folder.Combine("replica"));
+        Assert.Equal(1, run.Exit);
+        Assert.Contains("not a database", run.Error, StringComparison.Ordinal);
+        Assert.True(clock.Elapsed < TimeSpan.FromSeconds(15), $"took {clock.Elapsed}");
+    }
+
+    [Fact]
     public async Task Replicate_JsonLog_IsJsonOnEveryLine()
     {
         var config = Config(

@@ -35,6 +35,13 @@ public sealed class SlogLoggerTests
         );
 
     [Fact]
+    public void Text_Template_WritesValuesAsElsewhere() =>
+        Assert.Equal(
+            "time=2026-03-01T12:00:00.005Z level=ERROR msg=\"next try in 1.5s, done: true, and more\"\n",
+            Write(LogType.Text, log => log.LogError("next try in {Delay}, done: {Done}, and more", TimeSpan.FromSeconds(1.5), true))
+        );
+
+    [Fact]
     public void Pretty_IsShort() => Assert.Equal("12:00:00.005 INF hello n=1\n", Write(LogType.Pretty, log => log.Info("hello", ("n", 1))));
 
     [Fact]

@@ -6,7 +6,7 @@ using Xunit;
 namespace Litestream.Tests.Contracts;
 
 /// <summary>What every store promises (replication-engine.md §20). One class per store says how to open an empty one.</summary>
-public abstract class ObjectStoreContract : IAsyncLifetime
+public abstract partial class ObjectStoreContract : IAsyncLifetime
 {
     private ObjectStore? _store;
 
@@ -243,72 +243,6 @@ public abstract class ObjectStoreContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task IfAbsent_KeyIsFree_Writes_AndSecondTimeConflicts()
-    {
-        Assert.True(Store.Capabilities.ConditionalCreate);
-        await Store.PutAsync("lease", new MemoryStream([1]), new PutOptions { IfAbsent = true }, Cancel);
-        var e = await Assert.ThrowsAsync<LitestreamException>(() =>
-            Store.PutAsync("lease", new MemoryStream([2]), new PutOptions { IfAbsent = true }, Cancel)
-        );
-        Assert.Equal(LitestreamError.Conflict, e.Error);
-        Assert.Equal([1], await ReadAsync("lease"));
-    }
-
-    [Fact]
-    public async Task IfAbsent_SixteenWriters_OneWins()
-    {
-        for (var round = 0; round < 3; round++)
-        {
-            var key = $"race/{round}";
-            var outcomes = await Task.WhenAll(
-                Enumerable.Range(0, 16).Select(i => Task.Run(() => TryPutAsync(key, i, new PutOptions { IfAbsent = true }), Cancel))
-            );
-            var winner = Assert.Single(outcomes, o => o.Error is null);
-            Assert.All(outcomes.Where(o => o != winner), o => Assert.Equal(LitestreamError.Conflict, o.Error));
-            Assert.Equal([(byte)winner.Writer], await ReadAsync(key));
-        }
-    }
-
-    [Fact]
-    public async Task IfTag_ObjectIsUnchanged_Writes_ElseConflicts()
-    {
-        Assert.True(Store.Capabilities.ConditionalReplace);
-        var first = await PutAsync("lease", [1]);
-        Assert.NotNull(first.Tag);
-        Assert.Equal(first.Tag, (await Store.HeadAsync("lease", Cancel))!.Tag);
-        var second = await Store.PutAsync("lease", new MemoryStream([2]), new PutOptions { IfTag = first.Tag }, Cancel);
-        Assert.NotEqual(first.Tag, second.Tag);
-        var e = await Assert.ThrowsAsync<LitestreamException>(() =>
-            Store.PutAsync("lease", new MemoryStream([3]), new PutOptions { IfTag = first.Tag }, Cancel)
-        );
-        Assert.Equal(LitestreamError.Conflict, e.Error);
-        Assert.Equal([2], await ReadAsync("lease"));
-    }
-
-    [Fact]
-    public async Task IfTag_ObjectIsGone_Conflicts()
-    {
-        var stored = await PutAsync("lease", [1]);
-        await Store.DeleteAsync(["lease"], Cancel);
-        var e = await Assert.ThrowsAsync<LitestreamException>(() =>
-            Store.PutAsync("lease", new MemoryStream([2]), new PutOptions { IfTag = stored.Tag }, Cancel)
-        );
-        Assert.Equal(LitestreamError.Conflict, e.Error);
-        Assert.Empty(await KeysAsync("", null));
-    }
-
-    [Fact]
-    public async Task IfTag_SixteenWriters_OneWins()
-    {
-        var stored = await PutAsync("lease", [100]);
-        var outcomes = await Task.WhenAll(
-            Enumerable.Range(0, 16).Select(i => Task.Run(() => TryPutAsync("lease", i, new PutOptions { IfTag = stored.Tag }), Cancel))
-        );
-        var winner = Assert.Single(outcomes, o => o.Error is null);
-        Assert.Equal([(byte)winner.Writer], await ReadAsync("lease"));
-    }
-
-    [Fact]
     public async Task Cancellation_BeforeTheCall_EndsIt()
     {
         await PutAsync("k", [1]);
@@ -396,72 +330,5 @@ public abstract class ObjectStoreContract : IAsyncLifetime
         if (Store.Capabilities.ListsTimestamps)
             return head.LastModified;
         return StoredTimestamp.TryParse(head.Metadata![StoredTimestamp.MetadataKey], out var time) ? time : null;
-    }
-
-    private async Task<(int Writer, LitestreamError? Error)> TryPutAsync(string key, int writer, PutOptions options)
-    {
-        try
-        {
-            await Store.PutAsync(key, new MemoryStream([(byte)writer]), options, Cancel);
-            return (writer, null);
-        }
-        catch (LitestreamException e)
-        {
-            return (writer, e.Error);
-        }
-    }
-
-    /// <summary>Reads forwards only and in odd pieces, as pipes do; may break or call at a place.</summary>
-    private sealed class ForwardStream(byte[] content, int? failAt = null, Exception? failure = null, Action? atPlace = null) : Stream
-    {
-        private int _position;
-
-        public override bool CanRead => true;
-
-        public override bool CanSeek => false;
-
-        public override bool CanWrite => false;
-
-        public override long Length => throw new NotSupportedException();
-
-        public override long Position
-        {
-            get => throw new NotSupportedException();
-            set => throw new NotSupportedException();
-        }
-
-        public override int Read(byte[] buffer, int offset, int count)
-        {
-            if (_position >= failAt)
-            {
-                atPlace?.Invoke();
-                if (failure is not null)
-                    throw failure;
-            }
-            var length = Math.Min(
-                Math.Min(count, 70_001),
-                Math.Min(content.Length, failAt > _position ? failAt.Value : content.Length) - _position
-            );
-            content.AsSpan(_position, length).CopyTo(buffer.AsSpan(offset));
-            _position += length;
-            return length;
-        }
-
-        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
-        {
-            cancellationToken.ThrowIfCancellationRequested();
-            var bytes = new byte[buffer.Length];
-            var read = Read(bytes, 0, bytes.Length);
-            bytes.AsMemory(0, read).CopyTo(buffer);
-            return ValueTask.FromResult(read);
-        }
-
-        public override void Flush() { }
-
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-        public override void SetLength(long value) => throw new NotSupportedException();
-
-        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
     }
 }

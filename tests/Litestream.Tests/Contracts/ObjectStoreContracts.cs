@@ -16,8 +16,8 @@ public sealed class FileObjectStoreContract : ObjectStoreContract
     [Fact]
     public async Task TemporaryFiles_AfterFailuresAndRaces_AreGone()
     {
-        await IfTag_SixteenWriters_OneWins();
         await Put_ManyWritersOfOneKey_OneOfThemWinsWhole();
+        await IfTag_SixteenWriters_OneWins();
         Assert.DoesNotContain(_folder.Contents(), name => name.EndsWith(".tmp", StringComparison.Ordinal));
     }
 

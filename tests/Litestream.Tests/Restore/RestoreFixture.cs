@@ -69,6 +69,35 @@ internal sealed partial class RestoreFixture : IDisposable
         return failures;
     }
 
+    /// <summary>
+    /// Carries out the rows of a replica that holds both layouts: states of Litestream 0.5 must come out, states of 0.3 are refused by name.
+    /// </summary>
+    public async Task<IReadOnlyList<string>> RunUpgradeAsync()
+    {
+        var failures = new List<string>();
+        var states = Expect.GetProperty("states").EnumerateArray().ToDictionary(s => s.GetProperty("n").GetInt32());
+        foreach (var target in Expect.GetProperty("targets").EnumerateArray())
+        {
+            var ours = target.GetProperty("ours");
+            var n = ours.TryGetProperty("equals_state", out var wanted)
+                ? wanted.GetInt32()
+                : target.GetProperty("real").GetProperty("state").GetInt32();
+            var output = _folder.Combine($"{failures.Count}-{target.GetProperty("id").GetString()}.db");
+            var error = await Record.ExceptionAsync(() => RestoreAsync(target, output));
+            var failure =
+                states[n].TryGetProperty("txid", out _)
+                    ? error?.Message
+                        ?? (LogicalDump.HashOfFile(output) == states[n].GetProperty("dump_sha256").GetString() ? null : $"is not state {n}")
+                : error is LitestreamException { Error: LitestreamError.InvalidConfiguration }
+                && error.Message.Contains("Litestream 0.3", StringComparison.Ordinal)
+                    ? null
+                : $"state {n} of Litestream 0.3: {error?.Message ?? "another state came out"}";
+            if (failure is not null)
+                failures.Add($"{target.GetProperty("id").GetString()}: {failure}");
+        }
+        return failures;
+    }
+
     public void Dispose()
     {
         _expect.Dispose();

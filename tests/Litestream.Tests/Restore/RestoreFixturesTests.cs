@@ -46,6 +46,19 @@ public class RestoreHealthyReplicasTests
     }
 }
 
+/// <summary>Replicas that hold the layout of Litestream 0.3 and that of 0.5 side by side.</summary>
+public class RestoreUpgradedReplicasTests
+{
+    [Theory]
+    [InlineData("upgrade")]
+    [InlineData("upgrade-rolled-back")]
+    public async Task Restore_BothLayouts_GivesTheNewOneAndRefusesTheOldOne(string name)
+    {
+        using var fixture = await RestoreFixture.OpenAsync("v3", name);
+        Assert.Empty(await fixture.RunUpgradeAsync());
+    }
+}
+
 /// <summary>Every damaged, incomplete or foreign replica: the right state or a clean failure.</summary>
 public class RestoreDamagedReplicasTests
 {
