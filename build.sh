@@ -11,7 +11,7 @@ readonly TEST_PROJECTS=(Litestream.Tests Datasette.Tests Datasette.Litestream.Te
 readonly ORACLES=(@flydotio/litestream@1.0.1 litestream-vfs@0.5.17)
 readonly LOGS=artifacts/log
 
-passed=0 failed=0 skipped=0
+passed=0 failed=0 skipped=0 finished=
 skips=()
 
 help() {
@@ -139,7 +139,17 @@ skip() { # NAME HOW
     fi
 }
 
+# A build that breaks before its tests is a failure that must be counted too.
+count_a_broken_run() {
+    [ -n "$finished" ] || {
+        failed=$((failed + 1))
+        echo "the run broke off"
+        finish || true
+    }
+}
+
 finish() {
+    finished=1
     echo
     if [ ${#skips[@]} -gt 0 ]; then
         echo "Skipped:"
@@ -173,6 +183,7 @@ publish() { # DIR
 }
 
 test_all() {
+    trap count_a_broken_run EXIT
     restore
     check_format
     build Debug
@@ -192,6 +203,7 @@ test_all() {
 }
 
 test_fast() {
+    trap count_a_broken_run EXIT
     restore
     check_format
     build Debug
