@@ -11,7 +11,7 @@ readonly TEST_PROJECTS=(Litestream.Tests Datasette.Tests Datasette.Litestream.Te
 readonly ORACLES=(@flydotio/litestream@1.0.1 litestream-vfs@0.5.17)
 readonly LOGS=artifacts/log
 
-passed=0 failed=0 skipped=0
+passed=0 failed=0 skipped=0 finished=
 skips=()
 
 help() {
@@ -139,7 +139,17 @@ skip() { # NAME HOW
     fi
 }
 
+# A build that breaks before its tests is a failure that must be counted too.
+count_a_broken_run() {
+    [ -n "$finished" ] || {
+        failed=$((failed + 1))
+        echo "the run broke off"
+        finish || true
+    }
+}
+
 finish() {
+    finished=1
     echo
     if [ ${#skips[@]} -gt 0 ]; then
         echo "Skipped:"
@@ -156,21 +166,24 @@ publish() { # DIR
     missing=$(native_toolchain_missing)
     [ -z "$missing" ] || die "missing: $missing"
     local dir=$1 name staging log locked=()
-    [ "${CI:-}" != true ] || locked=(-p:RestoreLockedMode=true)
+    [ "${CI:-}" != true ] || locked=(--locked-mode)
     mkdir -p "$dir" "$LOGS"
     for name in litestream datasette; do
         title "publish $name"
         staging=artifacts/native/$name log=$LOGS/publish-$name.log
         rm -rf "$staging"
-        dotnet publish "tools/$name" --configuration Release --runtime linux-x64 --output "$staging" --verbosity quiet \
-            -warnaserror -p:IlcTreatWarningsAsErrors=true "${locked[@]}" | tee "$log"
+        # Restored apart: with --runtime, restore would want the runtime in the lock file of every library too.
+        dotnet restore "tools/$name" --verbosity quiet "${locked[@]}"
+        dotnet publish "tools/$name" --configuration Release --runtime linux-x64 --output "$staging" --verbosity quiet --no-restore \
+            -warnaserror -p:IlcTreatWarningsAsErrors=true | tee "$log"
         no_warnings "$log"
-        cp -f "$staging/$name" "$staging/libe_sqlite3.so" "$dir/"
+        install -m 755 "$staging/$name" "$staging/libe_sqlite3.so" "$dir/"
     done
     ls -l "$dir"
 }
 
 test_all() {
+    trap count_a_broken_run EXIT
     restore
     check_format
     build Debug
@@ -190,6 +203,7 @@ test_all() {
 }
 
 test_fast() {
+    trap count_a_broken_run EXIT
     restore
     check_format
     build Debug

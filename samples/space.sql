@@ -60,6 +60,12 @@ SELECT planets.name AS planet, count(moons.id) AS named_moons, min(moons.discove
 FROM planets LEFT JOIN moons ON moons.planet_id = planets.id
 GROUP BY planets.id ORDER BY planets.id;
 
+CREATE VIEW longest_journeys AS
+SELECT missions.name AS mission, planets.name AS planet, visits.kind, visits.arrived,
+    CAST(julianday(visits.arrived) - julianday(missions.launched) AS INTEGER) AS days
+FROM visits JOIN missions ON missions.id = visits.mission_id JOIN planets ON planets.id = visits.planet_id
+ORDER BY days DESC;
+
 INSERT INTO planets VALUES
     (1, 'Mercury', 2439.7, 0.387, 0.241, '[]', NULL),
     (2, 'Venus', 6051.8, 0.723, 0.615, '["carbon dioxide","nitrogen"]', NULL),

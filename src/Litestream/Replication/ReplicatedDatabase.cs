@@ -13,6 +13,9 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
     private static readonly TimeSpan MissingFileLook = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan DiscoverPatience = TimeSpan.FromSeconds(5);
 
+    /// <summary>After 1, 2, 4 … 1,024 ms, two seconds in all.</summary>
+    private const int LastLookAgain = 11;
+
     private readonly DatabaseOptions _options;
     private readonly EngineServices _services;
     private readonly LocalFiles _files;
@@ -28,6 +31,9 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
     private FullReason? _forceFull;
     private bool _localLoaded;
     private volatile bool _isWatched;
+
+    /// <summary>Looks made since a write was told that no commit has followed yet; <see cref="LastLookAgain"/>: none is awaited.</summary>
+    private volatile int _lookAgain = LastLookAgain;
 
     /// <summary>Creates it; nothing is opened yet.</summary>
     /// <param name="options">Its settings; the path is absolute.</param>
@@ -131,7 +137,8 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
         var now = _services.Time.GetUtcNow();
         var end = source.Look();
         PassOn(_session);
-        _clock.See(end, now);
+        if (_clock.See(end, now))
+            _lookAgain = LastLookAgain;
         _session.FollowRestart(end);
         var isCopied = _session.IsCopied(end);
         if (_clock.NextCycle <= now && _checkpointPolicy.IsDueBySize(end, _clock.LastCycle))
@@ -164,7 +171,13 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
             if (due < next)
                 next = due > now ? due : now + CheckpointPolicy.MinLookPause;
         }
-        if (_options.MonitorInterval is null && _services.Watcher.Arm(source.Wal.Path, _wake))
+        if (_lookAgain < LastLookAgain)
+        {
+            var again = now + TimeSpan.FromMilliseconds(1 << _lookAgain++);
+            if (again < next)
+                next = again;
+        }
+        if (_options.MonitorInterval is null && _services.Watcher.Arm(source.Wal.Path, OnWrite))
         {
             _isWatched = true;
             // A commit between the look and the arming was told to nobody.
@@ -176,6 +189,17 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
             _isWatched = true; // commits of this process are still told
         }
         return next;
+    }
+
+    /// <summary>
+    /// Frames were written. SQLite publishes the commit a moment later, after its fsync, and without a sign that could be watched: so the WAL
+    /// is looked at again until the commit shows.
+    /// </summary>
+    private void OnWrite()
+    {
+        if (_lookAgain >= LastLookAgain)
+            _lookAgain = 0;
+        _wake();
     }
 
     private DateTimeOffset? NextLookWhileWriting(WalIndexHeader end)
