@@ -29,6 +29,22 @@ internal sealed class Circle : IAsyncDisposable
             CreateDatabase();
     }
 
+    /// <summary>An engine with so many transactions on its replica.</summary>
+    internal static async Task<Circle> RunningAsync(int transactions)
+    {
+        var circle = new Circle();
+        circle.Write(10, 1000);
+        await circle.StartAsync();
+        await circle.SyncAsync();
+        for (var i = 1; i < transactions; i++)
+        {
+            circle.Write();
+            await circle.SyncAsync();
+        }
+        Assert.Equal((ulong)transactions, circle.Txid);
+        return circle;
+    }
+
     internal static CancellationToken Token => TestContext.Current.CancellationToken;
 
     internal FakeTimeProvider Time { get; } = new(new DateTimeOffset(2026, 1, 2, 3, 4, 5, TimeSpan.Zero));

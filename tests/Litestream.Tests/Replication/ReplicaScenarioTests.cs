@@ -62,7 +62,7 @@ public sealed class ReplicaScenarioTests
     [Fact]
     public async Task DatabaseMissing_ButTheReplicaHasBackups_SyncAndStopAreComplete()
     {
-        await using var circle = await RunningAsync(2);
+        await using var circle = await Circle.RunningAsync(2);
         Assert.True(await circle.StopAsync());
         circle.App.Dispose();
         Directory.Delete(ReplicatedDatabase.MetaPathOf(circle.Options), recursive: true);
@@ -100,7 +100,7 @@ public sealed class ReplicaScenarioTests
     [InlineData(false)]
     public async Task B21_NewestLocalFileDeleted_GoesOnBehindTheReplica(bool writes)
     {
-        await using var circle = await RunningAsync(5);
+        await using var circle = await Circle.RunningAsync(5);
         await circle.KillAsync();
         File.Delete(circle.LocalFiles()[^1]);
         if (writes)
@@ -113,7 +113,7 @@ public sealed class ReplicaScenarioTests
     [Fact]
     public async Task B21_TheSame_WithNobodyAskingForASync()
     {
-        await using var circle = await RunningAsync(5);
+        await using var circle = await Circle.RunningAsync(5);
         await circle.KillAsync();
         File.Delete(circle.LocalFiles()[^1]);
         await circle.StartAsync();
@@ -131,7 +131,7 @@ public sealed class ReplicaScenarioTests
     [InlineData(-1)] // cut to nothing
     public async Task B22_NewestLocalFileDamaged_GoesOnBehindItWithEverything(int at)
     {
-        await using var circle = await RunningAsync(5);
+        await using var circle = await Circle.RunningAsync(5);
         await circle.KillAsync();
         var newest = circle.LocalFiles()[^1];
         var bytes = await File.ReadAllBytesAsync(newest, Token);
@@ -147,7 +147,7 @@ public sealed class ReplicaScenarioTests
     [Fact]
     public async Task E10_E11_LocalStateLost_GoesOnBehindTheReplica()
     {
-        await using var circle = await RunningAsync(5);
+        await using var circle = await Circle.RunningAsync(5);
         var before = await circle.RestoreAsync();
         await circle.KillAsync();
         Directory.Delete(ReplicatedDatabase.MetaPathOf(circle.Options), recursive: true);
@@ -209,7 +209,7 @@ public sealed class ReplicaScenarioTests
     [Fact]
     public async Task E12_ReplicaEmptied_BecomesRestorableAgain()
     {
-        await using var circle = await RunningAsync(5);
+        await using var circle = await Circle.RunningAsync(5);
         await circle.KillAsync();
         Directory.Delete(circle.Replica, recursive: true);
         await circle.StartAsync();
@@ -221,7 +221,7 @@ public sealed class ReplicaScenarioTests
     [Fact]
     public async Task Restart_NothingLost_NeitherFullFileNorSnapshot()
     {
-        await using var circle = await RunningAsync(5);
+        await using var circle = await Circle.RunningAsync(5);
         for (var i = 0; i < 6; i++)
         {
             if (i % 2 == 0)
@@ -360,101 +360,6 @@ public sealed class ReplicaScenarioTests
         Assert.Equal(3, bucket.Keys.Count);
         Assert.Equal(1, door.Calls.Count(c => c.Operation == "PUT" && c.Key.Contains("0002-", StringComparison.Ordinal)));
         Assert.Equal(CanonicalDump.Of(circle.App), await RestoreAsync(circle, bucket));
-    }
-
-    [Fact]
-    public async Task SecondEngine_IsLockedOut_AndTheMessageNamesTheHolder()
-    {
-        await using var circle = await RunningAsync(1);
-        await using (
-            var second = new LitestreamStore(new LitestreamOptions { ShutdownSyncTimeout = TimeSpan.Zero }, new ObjectStoreFactory())
-        )
-        {
-            await second.AddDatabaseAsync(circle.Options, Token);
-            var e = await Assert.ThrowsAsync<LitestreamException>(() => second.SyncAsync(circle.Path, upload: false, Token));
-            Assert.Equal((LitestreamError.Locked, true), (e.Error, e.IsTransient));
-            Assert.Contains($":{Environment.ProcessId}", e.Message, StringComparison.Ordinal);
-            Assert.Equal(ReplicationState.Blocked, second.Databases[0].State);
-            circle.Write();
-            await circle.RequireRestorableAsync();
-            Assert.True(await circle.StopAsync());
-            circle.Write();
-            await second.SyncAsync(circle.Path, upload: true, Token);
-            Assert.Equal(ReplicationState.Current, second.Databases[0].State);
-        }
-        Assert.Equal(CanonicalDump.Of(circle.App), await circle.RestoreAsync());
-    }
-
-    [Fact]
-    public async Task D1_TemporaryFilesOfACrash_AreRemovedAtTheStart()
-    {
-        await using var circle = await RunningAsync(3);
-        await circle.KillAsync();
-        var left = Path.Combine(circle.LocalFolder, "0000000000000004-0000000000000004.ltx.tmp");
-        await File.WriteAllTextAsync(left, "half", Token);
-        circle.Write();
-        await circle.StartAsync();
-        await circle.RequireRestorableAsync();
-        Assert.False(File.Exists(left));
-        Assert.Equal(4UL, circle.Txid);
-    }
-
-    [Fact]
-    public async Task D3_DiskFull_ThenSpace_CatchesUpWithoutAFullFile()
-    {
-        var disk = new SimulatedDisk();
-        await using var circle = new Circle(o => o with { MetaPath = "/meta" }) { Disk = disk };
-        await circle.StartAsync();
-        await circle.StepAsync();
-        disk.CapacityBytes = disk.UsedBytes + 500;
-        for (var i = 0; i < 5; i++)
-        {
-            circle.Write(3, 2000);
-            await circle.StepAsync(120);
-            Assert.Equal(ReplicationState.Failing, circle.Status.State);
-            Assert.DoesNotContain(disk.Files, f => f.EndsWith(".tmp", StringComparison.Ordinal));
-        }
-        disk.CapacityBytes = null;
-        await circle.StepAsync(600);
-        Assert.Equal(ReplicationState.Current, circle.Status.State);
-        await circle.RequireRestorableAsync();
-        Assert.Equal(nameof(FullReason.FirstSync), circle.Status.LastFullReason);
-    }
-
-    [Fact]
-    public async Task StopWhileTheDiskRefusesDeletions_StillEnds_AndLetsGoOfTheDatabase()
-    {
-        var disk = new SimulatedDisk();
-        await using var circle = new Circle(o => o with { MetaPath = "/meta" }) { Disk = disk };
-        await circle.StartAsync();
-        await circle.SyncAsync();
-        circle.Write();
-        await circle.Store.SyncAsync(circle.Path, upload: false, Token);
-        circle.Write();
-        await circle.Store.SyncAsync(circle.Path, upload: false, Token);
-        disk.Fault = step => step.Name == "delete" ? SimulatedDisk.Failure(step) : null;
-        Assert.True(await circle.StopAsync());
-        disk.Fault = null;
-        circle.Write();
-        await circle.StartAsync();
-        await circle.RequireRestorableAsync();
-        Assert.Null(circle.Status.LastFullReason);
-    }
-
-    /// <summary>An engine with so many transactions on its replica.</summary>
-    private static async Task<Circle> RunningAsync(int transactions)
-    {
-        var circle = new Circle();
-        circle.Write(10, 1000);
-        await circle.StartAsync();
-        await circle.SyncAsync();
-        for (var i = 1; i < transactions; i++)
-        {
-            circle.Write();
-            await circle.SyncAsync();
-        }
-        Assert.Equal((ulong)transactions, circle.Txid);
-        return circle;
     }
 
     private static ReplicaOptions Memory(string name) => new() { Name = name, Url = ReplicaUrl.Parse($"mem://{name}/") };
