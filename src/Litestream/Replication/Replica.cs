@@ -126,9 +126,12 @@ internal sealed class Replica : IAsyncDisposable
                 if (!local.IsNone)
                     _services.Log.ReplicaAhead(_feed.Name, _name, position, local);
                 _feed.ReplicaIsAhead(position);
-                _isOurs = true;
+                // Nothing local may only mean that it was not looked at yet.
                 if (!local.IsNone)
+                {
+                    _isOurs = true;
                     await _feed.Sync(cancellationToken).ConfigureAwait(false);
+                }
                 if (position > _feed.Files.Max)
                     return position; // there is no database now, or it was not opened yet
                 continue;

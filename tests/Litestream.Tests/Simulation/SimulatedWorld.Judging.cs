@@ -1,5 +1,6 @@
 using Litestream.Replication;
 using Litestream.Restore;
+using Microsoft.Data.Sqlite;
 
 namespace Litestream.Tests.Simulation;
 
@@ -64,9 +65,9 @@ internal sealed partial class SimulatedWorld
         {
             restored = await replica.RestoreAsync(_folder, target, check);
         }
-        catch (LitestreamException e)
+        catch (Exception e) when (e is LitestreamException or SqliteException)
         {
-            throw new InvalidOperationException($"{replica.Name}: {what} cannot be restored: {e.Message} ({e.Hint})", e);
+            throw new InvalidOperationException($"{replica.Name}: {what} cannot be restored: {e.Message}", e);
         }
         Compared++;
         var found = _app.Dumps.FindIndex(states.From, states.To - states.From + 1, d => d == restored);
