@@ -110,7 +110,7 @@ internal sealed class HostReplication : IAsyncDisposable
         {
             var config = HostDatabases.ReadConfig(_datasette, _stores, _refused);
             var entry = config.Databases.FirstOrDefault(entry => entry.Name == database.Name);
-            if (entry is { Options.Replicas.Count: > 0 } && _store is not null)
+            if (entry is { Options.Replicas.Count: > 0 } && State == "alive")
                 await AddAsync(entry, database, cancellationToken);
             Use(config);
         }
@@ -167,6 +167,8 @@ internal sealed class HostReplication : IAsyncDisposable
             _metrics = null;
             if (_store is not null && State == "alive")
                 await StopEngineAsync(_store);
+            else if (_store is not null)
+                await _store.DisposeAsync();
             foreach (var wire in _wires.Values)
                 wire.Dispose();
             _wires.Clear();

