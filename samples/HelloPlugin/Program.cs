@@ -1,6 +1,6 @@
 // A whole plugin in one file: a page, a menu link, an action of its own, and a function for SQL.
 // Try it: dotnet run --project samples/HelloPlugin -- --memory --root -p 0
-using Datasette.Hosting;
+using Datasette.Cli;
 using Datasette.Permissions;
 using Datasette.Plugins;
 using Datasette.Responses;
@@ -32,7 +32,9 @@ public sealed class HelloPlugin : DatasettePlugin
 
     /// <inheritdoc/>
     public override async ValueTask<IReadOnlyList<MenuLink>> MenuLinksAsync(IDatasette datasette, Actor? actor, HttpContext context) =>
-        await datasette.AllowedAsync(SayHello, null, actor, context.RequestAborted) ? [new MenuLink("Say hello", datasette.UrlPath("/-/hello"))] : [];
+        await datasette.AllowedAsync(SayHello, null, actor, context.RequestAborted)
+            ? [new MenuLink("Say hello", datasette.UrlPath("/-/hello"))]
+            : [];
 
     /// <inheritdoc/>
     public override void PrepareConnection(SqliteConnection connection, string database, IDatasette datasette) =>
@@ -46,5 +48,6 @@ public sealed class HelloPlugin : DatasettePlugin
     }
 
     // From the configuration: {"plugins": {"hello": {"greeting": "Good day"}}}
-    private static string Greeting(IDatasette datasette, string name) => $"{datasette.PluginConfig("hello")?["greeting"]?.ToString() ?? "Hello"}, {name}!";
+    private static string Greeting(IDatasette datasette, string name) =>
+        $"{datasette.PluginConfig("hello")?["greeting"]?.ToString() ?? "Hello"}, {name}!";
 }

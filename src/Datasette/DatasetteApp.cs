@@ -20,7 +20,6 @@ internal sealed class DatasetteApp : IDatasette, IAsyncDisposable
 
     private readonly ValueSigner signer;
     private readonly LayoutBuilder layouts;
-    private readonly Dictionary<string, PermissionAction> actions = new(StringComparer.Ordinal);
     private string? rootToken;
 
     public DatasetteApp(
@@ -33,18 +32,18 @@ internal sealed class DatasetteApp : IDatasette, IAsyncDisposable
     )
     {
         Catalog = catalog;
-        Rights = new PermissionChecker(this, hooks, actions, catalog);
+        Rights = new PermissionChecker(this, hooks, options.Rights.Actions, catalog);
         Options = options;
         Databases = databases;
         Hooks = hooks;
         Loggers = loggers;
         Time = time;
         signer = new ValueSigner(options.Secret ?? RandomNumberGenerator.GetHexString(64, lowercase: true));
-        layouts = new LayoutBuilder(this);
+        layouts = new LayoutBuilder(this, hooks);
         rootToken = RandomNumberGenerator.GetHexString(64, lowercase: true);
         foreach (var action in hooks.Plugins.SelectMany(plugin => plugin.RegisterActions(this)))
         {
-            if (!actions.TryAdd(action.Name, action))
+            if (!options.Rights.Actions.TryAdd(action.Name, action))
             {
                 throw new StartupException($"The action '{action.Name}' is registered by two plugins.");
             }
@@ -67,10 +66,14 @@ internal sealed class DatasetteApp : IDatasette, IAsyncDisposable
 
     public IReadOnlyList<DatasettePlugin> Plugins => Hooks.Plugins;
 
-    public IReadOnlyDictionary<string, PermissionAction> Actions => actions;
+    public IReadOnlyDictionary<string, PermissionAction> Actions => Options.Rights.Actions;
 
     /// <summary>Whether the actor root has all rights: only while started with --root.</summary>
-    public bool RootEnabled { get; set; }
+    public bool RootEnabled
+    {
+        get => Options.Rights.RootEnabled;
+        set => Options.Rights.RootEnabled = value;
+    }
 
     /// <summary>Set by the hosting, asked for by <see cref="RequestStop"/>.</summary>
     public Action? Stop { get; set; }
@@ -84,7 +87,7 @@ internal sealed class DatasetteApp : IDatasette, IAsyncDisposable
     public Actor? ActorOf(HttpContext context) => RequestState.Of(context).Actor;
 
     public async ValueTask<bool> AllowedAsync(string action, Resource? resource, Actor? actor, CancellationToken cancellationToken) =>
-        actions.ContainsKey(action) && await Rights.AllowedAsync(action, resource, actor, cancellationToken);
+        Actions.ContainsKey(action) && await Rights.AllowedAsync(action, resource, actor, cancellationToken);
 
     public async ValueTask EnsureAllowedAsync(string action, Resource? resource, Actor? actor, CancellationToken cancellationToken)
     {
@@ -100,7 +103,8 @@ internal sealed class DatasetteApp : IDatasette, IAsyncDisposable
     /// <summary>The host's own database.</summary>
     public InternalDatabase Catalog { get; }
 
-    public JsonNode? PluginConfig(string plugin, string? database = null, bool fallback = true) => Config.PluginConfig(plugin, database, null, fallback);
+    public JsonNode? PluginConfig(string plugin, string? database = null, bool fallback = true) =>
+        Config.PluginConfig(plugin, database, null, fallback);
 
     public string Sign(string json, string @namespace) => signer.Sign(json, @namespace);
 
@@ -114,8 +118,12 @@ internal sealed class DatasetteApp : IDatasette, IAsyncDisposable
     public void AddMessage(HttpContext context, string text, MessageKind kind = MessageKind.Info) =>
         RequestState.Of(context).NewMessages.Add(new(text, kind));
 
-    public ValueTask<LayoutModel> LayoutAsync(HttpContext context, string title, string bodyClass, IReadOnlyList<MenuLink>? crumbs = null) =>
-        layouts.MakeAsync(context, title, bodyClass, crumbs);
+    public ValueTask<LayoutModel> LayoutAsync(
+        HttpContext context,
+        string title,
+        string bodyClass,
+        IReadOnlyList<MenuLink>? crumbs = null
+    ) => layouts.MakeAsync(context, title, bodyClass, crumbs);
 
     public async ValueTask AddDatabaseAsync(Database database, CancellationToken cancellationToken)
     {
@@ -146,7 +154,10 @@ internal sealed class DatasetteApp : IDatasette, IAsyncDisposable
         {
             return LoginResult.Used;
         }
-        var same = CryptographicOperations.FixedTimeEquals(System.Text.Encoding.UTF8.GetBytes(given), System.Text.Encoding.UTF8.GetBytes(expected));
+        var same = CryptographicOperations.FixedTimeEquals(
+            System.Text.Encoding.UTF8.GetBytes(given),
+            System.Text.Encoding.UTF8.GetBytes(expected)
+        );
         if (!same)
         {
             return LoginResult.Wrong;
@@ -181,7 +192,8 @@ internal sealed record DatasetteAppOptions
 
     public bool Cors { get; init; }
 
-    public bool DefaultDeny { get; init; }
+    /// <summary>What the start decided about rights.</summary>
+    public required InstanceRights Rights { get; init; }
 
     /// <summary>No cache headers, because everything may change at any time (--reload).</summary>
     public bool NoCache { get; init; }

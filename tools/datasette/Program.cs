@@ -1,4 +1,4 @@
-using Datasette.Hosting;
+using Datasette.Cli;
 using Datasette.Litestream;
 
 return await DatasetteProgram.RunAsync(args, new LitestreamPlugin());

@@ -64,7 +64,7 @@ internal static class ArgumentPairs
             {
                 if (++i >= tokens.Count)
                 {
-                    throw new StartupException($"Option '{name}' requires {count} arguments.", DatasetteCommand.UsageError);
+                    throw new StartupException($"Option '{name}' requires {count} arguments.", ExitCodes.WrongUsage);
                 }
                 values.Add(tokens[i]);
             }

@@ -25,11 +25,17 @@ internal static class CreateTokenCommand
             var key = parsed.GetValue(secret) ?? Environment.GetEnvironmentVariable("DATASETTE_SECRET");
             if (string.IsNullOrEmpty(key))
             {
-                throw new StartupException("Missing option '--secret'. Give it, or set DATASETTE_SECRET.", DatasetteCommand.UsageError);
+                throw new StartupException("Missing option '--secret'. Give it, or set DATASETTE_SECRET.", ExitCodes.WrongUsage);
             }
             var restrictions = Restrictions(parsed.GetValue(all) ?? [], parsed.GetValue(database) ?? [], parsed.GetValue(resource) ?? []);
             var now = TimeProvider.System.GetUtcNow().ToUnixTimeSeconds();
-            var (token, payload) = SignedTokens.Make(new ValueSigner(key).Sign, parsed.GetValue(id)!, now, parsed.GetValue(expires), restrictions);
+            var (token, payload) = SignedTokens.Make(
+                new ValueSigner(key).Sign,
+                parsed.GetValue(id)!,
+                now,
+                parsed.GetValue(expires),
+                restrictions
+            );
             Console.Out.WriteLine(token);
             if (parsed.GetValue(debug))
             {

@@ -8,8 +8,6 @@ namespace Datasette.Cli;
 /// <summary>The tree of <c>datasette</c>: serve without being named, the other commands, those of plugins.</summary>
 internal static class DatasetteCommand
 {
-    public const int UsageError = 2;
-
     public static async Task<int> RunAsync(string[] args, IReadOnlyList<DatasettePlugin> plugins)
     {
         if (args is ["--version"])
@@ -23,10 +21,12 @@ internal static class DatasetteCommand
             var parsed = root.Parse(ArgumentPairs.Prepare(root, args), new ParserConfiguration { ResponseFileTokenReplacer = null });
             if (parsed.Errors.Count > 0)
             {
-                throw new StartupException(parsed.Errors[0].Message, UsageError);
+                throw new StartupException(parsed.Errors[0].Message, ExitCodes.WrongUsage);
             }
             // The host ends gracefully by itself on signals; the parser's own handling would cut that short.
-            return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+            return await parsed.InvokeAsync(
+                new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }
+            );
         }
         catch (StartupException e)
         {
@@ -64,7 +64,11 @@ internal static class DatasetteCommand
         {
             root.Add(command);
         }
-        foreach (var command in PluginLoader.Select(plugins, Environment.GetEnvironmentVariable(PluginLoader.Variable)).SelectMany(plugin => plugin.RegisterCommands()))
+        foreach (
+            var command in PluginLoader
+                .Select(plugins, Environment.GetEnvironmentVariable(PluginLoader.Variable))
+                .SelectMany(plugin => plugin.RegisterCommands())
+        )
         {
             root.Add(command);
         }

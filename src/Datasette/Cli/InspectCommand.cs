@@ -11,10 +11,21 @@ internal static class InspectCommand
     public static Command Create()
     {
         var files = new Argument<string[]>("files") { Arity = ArgumentArity.ZeroOrMore, Description = "Database files" };
-        var output = new Option<string>("--inspect-file") { DefaultValueFactory = _ => "-", Description = "Where to write; - is standard output" };
+        var output = new Option<string>("--inspect-file")
+        {
+            DefaultValueFactory = _ => "-",
+            Description = "Where to write; - is standard output",
+        };
         var extensions = new Option<string[]>("--load-extension") { Description = "SQLite extension; repeatable" };
-        var command = new Command("inspect", "Count the rows and hash the files of databases that do not change") { files, output, extensions };
-        command.SetAction((parsed, ct) => RunAsync(parsed.GetValue(files) ?? [], parsed.GetValue(output)!, parsed.GetValue(extensions) ?? [], ct));
+        var command = new Command("inspect", "Count the rows and hash the files of databases that do not change")
+        {
+            files,
+            output,
+            extensions,
+        };
+        command.SetAction(
+            (parsed, ct) => RunAsync(parsed.GetValue(files) ?? [], parsed.GetValue(output)!, parsed.GetValue(extensions) ?? [], ct)
+        );
         return command;
     }
 
@@ -24,7 +35,7 @@ internal static class InspectCommand
         {
             if (!File.Exists(file))
             {
-                throw new StartupException($"Invalid value for '[FILES]...': Path '{file}' does not exist.", DatasetteCommand.UsageError);
+                throw new StartupException($"Invalid value for '[FILES]...': Path '{file}' does not exist.", ExitCodes.WrongUsage);
             }
         }
         await using var databases = new DatabaseCollection();
@@ -63,6 +74,12 @@ internal static class InspectCommand
             var count = await database.CountAsync("from " + SqlText.Quote(table.Name), null, null, TimeSpan.FromDays(1), ct);
             tables.Add(table.Name, new JsonMap { { "count", count } });
         }
-        return new JsonMap { { "hash", database.Hash }, { "size", database.SizeBytes }, { "file", database.GivenPath }, { "tables", tables } };
+        return new JsonMap
+        {
+            { "hash", database.Hash },
+            { "size", database.SizeBytes },
+            { "file", database.GivenPath },
+            { "tables", tables },
+        };
     }
 }

@@ -36,7 +36,9 @@ internal static class PackageCommands
             var missing = (parsed.GetValue(packages) ?? []).Where(name => plugins.All(plugin => plugin.Name != name)).ToList();
             foreach (var name in (parsed.GetValue(packages) ?? []).Except(missing))
             {
-                Console.Out.WriteLine($"{name} is built in; there is nothing to install. Configure it under \"plugins\" in the metadata or configuration file.");
+                Console.Out.WriteLine(
+                    $"{name} is built in; there is nothing to install. Configure it under \"plugins\" in the metadata or configuration file."
+                );
             }
             if (missing.Count > 0)
             {

@@ -16,10 +16,16 @@ internal static class PluginsCommand
         var command = new Command("plugins", "List the plugins of this program") { all, requirements, folder };
         command.SetAction(parsed =>
         {
-            var chosen = PluginLoader.Select(plugins, Environment.GetEnvironmentVariable(PluginLoader.Variable)).Concat(DatasetteFactory.BuiltIn());
+            var chosen = PluginLoader
+                .Select(plugins, Environment.GetEnvironmentVariable(PluginLoader.Variable))
+                .Concat(DatasetteFactory.BuiltIn(new InstanceRights()));
             if (parsed.GetValue(requirements))
             {
-                foreach (var plugin in chosen.Where(plugin => plugin.Version is not null && (parsed.GetValue(all) || !PluginList.IsBuiltIn(plugin))))
+                foreach (
+                    var plugin in chosen.Where(plugin =>
+                        plugin.Version is not null && (parsed.GetValue(all) || !PluginList.IsBuiltIn(plugin))
+                    )
+                )
                 {
                     Console.Out.WriteLine($"{plugin.Name}=={plugin.Version}");
                 }

@@ -10,25 +10,55 @@ namespace Datasette.Cli;
 /// <summary><c>datasette serve</c>: options to an instance that listens, or to one answer with <c>--get</c>.</summary>
 internal sealed class ServeCommand
 {
-    private readonly Argument<string[]> files = new("files") { Arity = ArgumentArity.ZeroOrMore, Description = "Database files, or one folder with databases and configuration" };
-    private readonly Option<string[]> immutables = new("--immutable", "-i") { Description = "Database file that nobody changes; repeatable" };
-    private readonly Option<string> host = new("--host", "-h") { DefaultValueFactory = _ => "127.0.0.1", Description = "Address to listen on (0.0.0.0: all)" };
-    private readonly Option<int> port = new("--port", "-p") { DefaultValueFactory = _ => 8001, Description = "Port to listen on; 0 takes any free one" };
+    private readonly Argument<string[]> files = new("files")
+    {
+        Arity = ArgumentArity.ZeroOrMore,
+        Description = "Database files, or one folder with databases and configuration",
+    };
+    private readonly Option<string[]> immutables = new("--immutable", "-i")
+    {
+        Description = "Database file that nobody changes; repeatable",
+    };
+    private readonly Option<string> host = new("--host", "-h")
+    {
+        DefaultValueFactory = _ => "127.0.0.1",
+        Description = "Address to listen on (0.0.0.0: all)",
+    };
+    private readonly Option<int> port = new("--port", "-p")
+    {
+        DefaultValueFactory = _ => 8001,
+        Description = "Port to listen on; 0 takes any free one",
+    };
     private readonly Option<string?> uds = new("--uds") { Description = "Listen on this Unix socket instead" };
     private readonly Option<bool> reload = new("--reload") { Description = "Send no cache headers (restarting on changes is not offered)" };
     private readonly Option<bool> cors = new("--cors") { Description = "Let pages of other sites read the answers" };
-    private readonly Option<string[]> extensions = new("--load-extension") { Description = "SQLite extension PATH[:ENTRYPOINT]; repeatable" };
+    private readonly Option<string[]> extensions = new("--load-extension")
+    {
+        Description = "SQLite extension PATH[:ENTRYPOINT]; repeatable",
+    };
     private readonly Option<string?> inspectFile = new("--inspect-file") { Description = "Row counts made by datasette inspect" };
     private readonly Option<string?> metadata = new("--metadata", "-m") { Description = "JSON or YAML file that describes the databases" };
-    private readonly Option<string?> config = new("--config", "-c") { Description = "JSON or YAML file with settings, permissions, plugins" };
-    private readonly Option<string[]> settings = new("--setting", "-s") { Description = "NAME VALUE: a setting or a dotted path into the configuration; repeatable" };
+    private readonly Option<string?> config = new("--config", "-c")
+    {
+        Description = "JSON or YAML file with settings, permissions, plugins",
+    };
+    private readonly Option<string[]> settings = new("--setting", "-s")
+    {
+        Description = "NAME VALUE: a setting or a dotted path into the configuration; repeatable",
+    };
     private readonly Option<string?> templateDir = new("--template-dir") { Description = "Not offered by this program" };
     private readonly Option<string?> pluginsDir = new("--plugins-dir") { Description = "Not offered by this program" };
     private readonly Option<string[]> statics = new("--static") { Description = "MOUNT:DIR, a folder served as it is; repeatable" };
     private readonly Option<bool> memory = new("--memory") { Description = "Add the in-memory database _memory" };
-    private readonly Option<string?> secret = new("--secret") { Description = "Secret that signs cookies and tokens (or DATASETTE_SECRET)" };
+    private readonly Option<string?> secret = new("--secret")
+    {
+        Description = "Secret that signs cookies and tokens (or DATASETTE_SECRET)",
+    };
     private readonly Option<bool> root = new("--root") { Description = "Print a link that signs in as root, and let root do everything" };
-    private readonly Option<bool> defaultDeny = new("--default-deny") { Description = "Nothing is allowed unless the configuration says so" };
+    private readonly Option<bool> defaultDeny = new("--default-deny")
+    {
+        Description = "Nothing is allowed unless the configuration says so",
+    };
     private readonly Option<string?> get = new("--get") { Description = "Print the answer to this path and exit" };
     private readonly Option<bool> headers = new("--headers") { Description = "With --get: print the headers, too" };
     private readonly Option<string?> token = new("--token") { Description = "With --get: send this API token" };
@@ -53,10 +83,38 @@ internal sealed class ServeCommand
         var command = new Command("serve", "Serve database files on a web server") { serve.files };
         Option[] all =
         [
-            serve.immutables, serve.host, serve.port, serve.uds, serve.reload, serve.cors, serve.extensions, serve.inspectFile, serve.metadata,
-            serve.config, serve.settings, serve.templateDir, serve.pluginsDir, serve.statics, serve.memory, serve.secret, serve.root,
-            serve.defaultDeny, serve.get, serve.headers, serve.token, serve.actor, serve.versionNote, serve.helpSettings, serve.pdb, serve.open,
-            serve.create, serve.crossDb, serve.noLock, serve.sslKey, serve.sslCert, serve.@internal,
+            serve.immutables,
+            serve.host,
+            serve.port,
+            serve.uds,
+            serve.reload,
+            serve.cors,
+            serve.extensions,
+            serve.inspectFile,
+            serve.metadata,
+            serve.config,
+            serve.settings,
+            serve.templateDir,
+            serve.pluginsDir,
+            serve.statics,
+            serve.memory,
+            serve.secret,
+            serve.root,
+            serve.defaultDeny,
+            serve.get,
+            serve.headers,
+            serve.token,
+            serve.actor,
+            serve.versionNote,
+            serve.helpSettings,
+            serve.pdb,
+            serve.open,
+            serve.create,
+            serve.crossDb,
+            serve.noLock,
+            serve.sslKey,
+            serve.sslCert,
+            serve.@internal,
         ];
         foreach (var option in all)
         {
@@ -76,7 +134,15 @@ internal sealed class ServeCommand
         var options = ToOptions(parsed);
         if (parsed.GetValue(get) is { } path)
         {
-            return await GetCommand.RunAsync(options, plugins, path, parsed.GetValue(headers), parsed.GetValue(token), parsed.GetValue(actor), ct);
+            return await GetCommand.RunAsync(
+                options,
+                plugins,
+                path,
+                parsed.GetValue(headers),
+                parsed.GetValue(token),
+                parsed.GetValue(actor),
+                ct
+            );
         }
         if (parsed.GetValue(headers) || parsed.GetValue(token) is not null)
         {
@@ -111,15 +177,26 @@ internal sealed class ServeCommand
         var given = parsed.GetValue(files) ?? [];
         if (given.FirstOrDefault(file => file.StartsWith('-') && file.Length > 1 && !File.Exists(file)) is { } unknown)
         {
-            throw new StartupException($"No such option: {unknown}. See: datasette serve --help", DatasetteCommand.UsageError);
+            throw new StartupException($"No such option: {unknown}. See: datasette serve --help", ExitCodes.WrongUsage);
         }
         var number = parsed.GetValue(port);
         if (number is < 0 or > 65535)
         {
-            throw new StartupException($"Invalid value for '-p' / '--port': {number} is not in the range 0 to 65535.", DatasetteCommand.UsageError);
+            throw new StartupException(
+                $"Invalid value for '-p' / '--port': {number} is not in the range 0 to 65535.",
+                ExitCodes.WrongUsage
+            );
         }
-        RefuseFolder(parsed.GetValue(templateDir), "--template-dir", "templates are compiled into this program. Use extra_css_urls and --static to change the look");
-        RefuseFolder(parsed.GetValue(pluginsDir), "--plugins-dir", "plugins are compiled into this program; .py files cannot run in it. See samples/HelloPlugin");
+        RefuseFolder(
+            parsed.GetValue(templateDir),
+            "--template-dir",
+            "templates are compiled into this program. Use extra_css_urls and --static to change the look"
+        );
+        RefuseFolder(
+            parsed.GetValue(pluginsDir),
+            "--plugins-dir",
+            "plugins are compiled into this program; .py files cannot run in it. See samples/HelloPlugin"
+        );
         return new ServeOptions
         {
             Files = given,
@@ -144,8 +221,14 @@ internal sealed class ServeCommand
             DefaultDeny = parsed.GetValue(defaultDeny),
             VersionNote = parsed.GetValue(versionNote),
             InternalPath = parsed.GetValue(@internal),
-            SslKeyFile = ExistingFile(parsed.GetValue(sslKey) ?? Environment.GetEnvironmentVariable("DATASETTE_SSL_KEYFILE"), "'--ssl-keyfile'"),
-            SslCertFile = ExistingFile(parsed.GetValue(sslCert) ?? Environment.GetEnvironmentVariable("DATASETTE_SSL_CERTFILE"), "'--ssl-certfile'"),
+            SslKeyFile = ExistingFile(
+                parsed.GetValue(sslKey) ?? Environment.GetEnvironmentVariable("DATASETTE_SSL_KEYFILE"),
+                "'--ssl-keyfile'"
+            ),
+            SslCertFile = ExistingFile(
+                parsed.GetValue(sslCert) ?? Environment.GetEnvironmentVariable("DATASETTE_SSL_CERTFILE"),
+                "'--ssl-certfile'"
+            ),
             LoadPlugins = Environment.GetEnvironmentVariable(PluginLoader.Variable),
         };
     }
@@ -154,8 +237,9 @@ internal sealed class ServeCommand
 
     private static string? ExistingFile(string? path, string option) =>
         path is null || File.Exists(path) ? path
-        : Directory.Exists(path) ? throw new StartupException($"Invalid value for {option}: File '{path}' is a directory.", DatasetteCommand.UsageError)
-        : throw new StartupException($"Invalid value for {option}: Path '{path}' does not exist.", DatasetteCommand.UsageError);
+        : Directory.Exists(path)
+            ? throw new StartupException($"Invalid value for {option}: File '{path}' is a directory.", ExitCodes.WrongUsage)
+        : throw new StartupException($"Invalid value for {option}: Path '{path}' does not exist.", ExitCodes.WrongUsage);
 
     private static void RefuseFolder(string? folder, string option, string why)
     {
@@ -165,7 +249,7 @@ internal sealed class ServeCommand
         }
         throw Directory.Exists(folder)
             ? new StartupException($"{option} is not available: {why}.")
-            : new StartupException($"Invalid value for '{option}': Directory '{folder}' does not exist.", DatasetteCommand.UsageError);
+            : new StartupException($"Invalid value for '{option}': Directory '{folder}' does not exist.", ExitCodes.WrongUsage);
     }
 
     private static KeyValuePair<string, string> Mount(string text)
@@ -173,12 +257,15 @@ internal sealed class ServeCommand
         var colon = text.IndexOf(':', StringComparison.Ordinal);
         if (colon < 1)
         {
-            throw new StartupException($"Invalid value for '--static': '{text}' should be of format mountpoint:directory.", DatasetteCommand.UsageError);
+            throw new StartupException(
+                $"Invalid value for '--static': '{text}' should be of format mountpoint:directory.",
+                ExitCodes.WrongUsage
+            );
         }
         var folder = text[(colon + 1)..];
         if (!Directory.Exists(folder))
         {
-            throw new StartupException($"Invalid value for '--static': '{folder}' is not a valid directory path.", DatasetteCommand.UsageError);
+            throw new StartupException($"Invalid value for '--static': '{folder}' is not a valid directory path.", ExitCodes.WrongUsage);
         }
         return new(text[..colon].Trim('/'), folder);
     }
@@ -194,7 +281,9 @@ internal sealed class ServeCommand
         Console.Out.WriteLine("Settings:");
         foreach (var setting in DatasetteSettings.All)
         {
-            var value = setting.Default is bool flag ? (flag ? "True" : "False") : Convert.ToString(setting.Default, CultureInfo.InvariantCulture);
+            var value = setting.Default is bool flag
+                ? (flag ? "True" : "False")
+                : Convert.ToString(setting.Default, CultureInfo.InvariantCulture);
             Console.Out.WriteLine($"  {setting.Name, -30} {setting.Help} (default={value})");
         }
     }

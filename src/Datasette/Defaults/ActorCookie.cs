@@ -24,7 +24,11 @@ internal sealed class ActorCookie : DatasettePlugin
     public override ValueTask<Actor?> ActorFromRequestAsync(IDatasette datasette, HttpContext context)
     {
         var cookie = context.Request.Cookies[CookieName];
-        if (string.IsNullOrEmpty(cookie) || !datasette.TryUnsign(cookie.Trim('"'), Namespace, out var json) || Open(json, datasette.Time) is not { } actor)
+        if (
+            string.IsNullOrEmpty(cookie)
+            || !datasette.TryUnsign(cookie.Trim('"'), Namespace, out var json)
+            || Open(json, datasette.Time) is not { } actor
+        )
         {
             return ValueTask.FromResult<Actor?>(null);
         }

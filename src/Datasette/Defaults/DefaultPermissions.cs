@@ -4,7 +4,7 @@ using Datasette.Plugins;
 namespace Datasette.Defaults;
 
 /// <summary>The rules of the host itself: root, the configuration, what is open unless closed, and the limits of tokens.</summary>
-internal sealed class DefaultPermissions : DatasettePlugin
+internal sealed class DefaultPermissions(InstanceRights rights) : DatasettePlugin
 {
     public override string Name => "datasette.default_permissions";
 
@@ -17,25 +17,24 @@ internal sealed class DefaultPermissions : DatasettePlugin
         CancellationToken cancellationToken
     )
     {
-        var app = (DatasetteApp)datasette;
         var rules = new List<PermissionSql>();
-        if (!app.Actions.TryGetValue(action, out var known))
+        if (!rights.Actions.TryGetValue(action, out var known))
         {
             return ValueTask.FromResult<IReadOnlyList<PermissionSql>>(rules);
         }
-        if (app.RootEnabled && actor?.Id == "root")
+        if (rights.RootEnabled && actor?.Id == "root")
         {
             rules.Add(PermissionSql.Everywhere(Name, true, "root user"));
         }
-        if (ConfigPermissions.Rules(app.Config.Root, actor, known) is { } configured)
+        if (ConfigPermissions.Rules(datasette.Config.Root, actor, known) is { } configured)
         {
             rules.Add(configured);
         }
-        if (action == "execute-sql" && !app.Settings.DefaultAllowSql)
+        if (action == "execute-sql" && !datasette.Settings.DefaultAllowSql)
         {
             rules.Add(PermissionSql.Everywhere(Name, false, "default_allow_sql is false"));
         }
-        else if (known.DefaultAllow && !app.Options.DefaultDeny)
+        else if (known.DefaultAllow && !rights.DefaultDeny)
         {
             rules.Add(PermissionSql.Everywhere(Name, true, $"default allow for {action}"));
         }

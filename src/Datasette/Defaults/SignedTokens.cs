@@ -46,7 +46,10 @@ internal sealed class SignedTokens : DatasettePlugin
     {
         const string scheme = "Bearer ";
         var header = context.Request.Headers.Authorization.ToString();
-        if (!header.StartsWith(scheme, StringComparison.Ordinal) || !header.AsSpan(scheme.Length).StartsWith(Prefix, StringComparison.Ordinal))
+        if (
+            !header.StartsWith(scheme, StringComparison.Ordinal)
+            || !header.AsSpan(scheme.Length).StartsWith(Prefix, StringComparison.Ordinal)
+        )
         {
             return ValueTask.FromResult<Actor?>(null);
         }

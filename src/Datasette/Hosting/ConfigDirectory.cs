@@ -21,7 +21,9 @@ internal static class ConfigDirectory
         var immutables = options.Immutables.ToList();
         var inspect = options.InspectFile ?? Existing(folder, "inspect-data.json");
         var named = options.Immutables.Count == 0 && inspect is not null ? InspectedFiles(inspect) : [];
-        foreach (var file in Extensions.SelectMany(extension => Directory.EnumerateFiles(folder, "*" + extension).Order(StringComparer.Ordinal)))
+        foreach (
+            var file in Extensions.SelectMany(extension => Directory.EnumerateFiles(folder, "*" + extension).Order(StringComparer.Ordinal))
+        )
         {
             if (!Extensions.Contains(Path.GetExtension(file)) || immutables.Any(other => Path.GetFullPath(other) == Path.GetFullPath(file)))
             {

@@ -27,14 +27,15 @@ internal static partial class DatasetteFactory
             LogWarning(log, warning);
         }
         var settings = DatasetteSettings.Parse(config.Root["settings"] as JsonObject);
-        var hooks = new PluginHooks([.. PluginLoader.Select(available, options.LoadPlugins), .. BuiltIn()]);
+        var rights = new InstanceRights { DefaultDeny = options.DefaultDeny };
+        var hooks = new PluginHooks([.. PluginLoader.Select(available, options.LoadPlugins), .. BuiltIn(rights)]);
         var databases = new DatabaseCollection();
         InternalDatabase? catalog = null;
         DatasetteApp? app = null;
         try
         {
             catalog = await InternalDatabase.OpenAsync(options.InternalPath, ct: ct);
-            app = new DatasetteApp(AppOptions(options, config, settings), databases, catalog, hooks, loggers, time);
+            app = new DatasetteApp(AppOptions(options, config, settings, rights), databases, catalog, hooks, loggers, time);
             Attach(app, options, log);
             await databases.CheckAsync(ct);
             await catalog.RefreshAsync(databases, ct);
@@ -71,16 +72,22 @@ internal static partial class DatasetteFactory
         await app.DisposeAsync();
     }
 
-    public static IReadOnlyList<DatasettePlugin> BuiltIn() => [new ActorCookie(), new SignedTokens(), new DefaultActions(), new DefaultPermissions()];
+    public static IReadOnlyList<DatasettePlugin> BuiltIn(InstanceRights rights) =>
+        [new ActorCookie(), new SignedTokens(), new DefaultActions(), new DefaultPermissions(rights)];
 
-    private static DatasetteAppOptions AppOptions(ServeOptions options, DatasetteConfig config, DatasetteSettings settings) =>
+    private static DatasetteAppOptions AppOptions(
+        ServeOptions options,
+        DatasetteConfig config,
+        DatasetteSettings settings,
+        InstanceRights rights
+    ) =>
         new()
         {
             Config = config,
             Settings = settings,
             Secret = options.Secret,
             Cors = options.Cors,
-            DefaultDeny = options.DefaultDeny,
+            Rights = rights,
             NoCache = options.Reload,
             VersionNote = options.VersionNote,
             StaticMounts = options.StaticMounts,
@@ -131,7 +138,11 @@ internal static partial class DatasetteFactory
     }
 
     /// <summary>The queries of the configuration replace those of the last start; the ones of users stay.</summary>
-    private static Task StoreQueriesAsync(InternalDatabase catalog, List<(string Database, string Name, string Sql)> queries, CancellationToken ct) =>
+    private static Task StoreQueriesAsync(
+        InternalDatabase catalog,
+        List<(string Database, string Name, string Sql)> queries,
+        CancellationToken ct
+    ) =>
         catalog.Database.WriteAsync(
             connection =>
             {
@@ -141,7 +152,12 @@ internal static partial class DatasetteFactory
                     SqlStatement.Execute(
                         connection,
                         "insert or replace into queries (database_name, name, sql, is_trusted, source) values (:database, :name, :sql, 1, 'config')",
-                        new Dictionary<string, object?> { ["database"] = database, ["name"] = name, ["sql"] = sql }
+                        new Dictionary<string, object?>
+                        {
+                            ["database"] = database,
+                            ["name"] = name,
+                            ["sql"] = sql,
+                        }
                     );
                 }
                 return queries.Count;
@@ -154,7 +170,9 @@ internal static partial class DatasetteFactory
         try
         {
             return JsonNode.Parse(File.ReadAllText(path)) as JsonObject
-                ?? throw new StartupException($"{path} is no inspect file: it must hold a JSON object. Make it with: datasette inspect FILES --inspect-file {path}");
+                ?? throw new StartupException(
+                    $"{path} is no inspect file: it must hold a JSON object. Make it with: datasette inspect FILES --inspect-file {path}"
+                );
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException)
         {

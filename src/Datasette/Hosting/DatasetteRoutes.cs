@@ -24,7 +24,11 @@ internal sealed class DatasetteRoutes
         }
         foreach (var (mount, folder) in app.Options.StaticMounts)
         {
-            Add($"^/{Regex.Escape(mount)}/(?<path>.*)$", "GET", async v => await StaticFiles.FromFolderAsync(folder, v.Segment("path"), v.Http, v.Args["_hash"]));
+            Add(
+                $"^/{Regex.Escape(mount)}/(?<path>.*)$",
+                "GET",
+                async v => await StaticFiles.FromFolderAsync(folder, v.Segment("path"), v.Http, v.Args["_hash"])
+            );
         }
         Get(@"^/$|^/\.json$|^/-/$|^/-/\.json$", IndexView.ShowAsync);
         Get("^/-$", v => Found(Respond.RedirectTo(app.UrlPath(v.Args.ToPath("/-/")), 301)));
@@ -40,6 +44,7 @@ internal sealed class DatasetteRoutes
         Get($@"^/-/threads{Json}$", SpecialViews.ThreadsAsync);
         Get(@"^/-/schema(\.(?<format>json|md))?$", SchemaViews.InstanceAsync);
         Get($@"^{Db}/-/schema(\.(?<format>json|md))?$", SchemaViews.DatabaseAsync);
+        Get($"^/-/jump{Json}$", JumpView.ShowAsync);
         Add("^/-/messages$", "POST", MessageViews.PostAsync);
         Get("^/-/auth-token$", AuthViews.TokenAsync);
         Add("^/-/logout$", "GET POST", AuthViews.LogoutAsync);
@@ -70,7 +75,9 @@ internal sealed class DatasetteRoutes
             var method = HttpMethods.IsHead(context.Request.Method) ? "GET" : context.Request.Method;
             if (route.Methods.Length > 0 && !route.Methods.Split(' ').Contains(method))
             {
-                return Found(HttpMethods.IsOptions(method) ? Respond.PlainText("ok").With("Allow", route.Allow) : MethodNotAllowed(context, state));
+                return Found(
+                    HttpMethods.IsOptions(method) ? Respond.PlainText("ok").With("Allow", route.Allow) : MethodNotAllowed(context, state)
+                );
             }
             return route.Handler(new ViewContext(app, context, match));
         }

@@ -159,7 +159,11 @@ internal sealed class DatasetteServer : IAsyncDisposable
         }
         catch (IOException e) when (e.InnerException is Microsoft.AspNetCore.Connections.AddressInUseException)
         {
-            throw new StartupException($"The {where} is in use by another program. Choose another one with -p, or -p 0 for any free port.", 3, e);
+            throw new StartupException(
+                $"The {where} is in use by another program. Choose another one with -p, or -p 0 for any free port.",
+                3,
+                e
+            );
         }
         catch (Exception e) when (e is SocketException or IOException or UnauthorizedAccessException)
         {

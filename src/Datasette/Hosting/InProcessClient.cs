@@ -12,7 +12,15 @@ internal sealed class InProcessClient(DatasetteApp app)
     {
         using var body = new MemoryStream();
         var features = new FeatureCollection();
-        features.Set<IHttpRequestFeature>(new HttpRequestFeature { Method = "GET", Scheme = "http", Protocol = "HTTP/1.1", RawTarget = target });
+        features.Set<IHttpRequestFeature>(
+            new HttpRequestFeature
+            {
+                Method = "GET",
+                Scheme = "http",
+                Protocol = "HTTP/1.1",
+                RawTarget = target,
+            }
+        );
         features.Set<IHttpResponseFeature>(new HttpResponseFeature());
         features.Set<IHttpResponseBodyFeature>(new StreamResponseBodyFeature(body));
         var context = new DefaultHttpContext(features) { RequestAborted = ct };
@@ -23,7 +31,9 @@ internal sealed class InProcessClient(DatasetteApp app)
         }
         await handler.HandleAsync(context);
         await context.Response.CompleteAsync();
-        var answered = context.Response.Headers.SelectMany(header => header.Value.Select(value => new KeyValuePair<string, string>(header.Key, value ?? "")));
+        var answered = context.Response.Headers.SelectMany(header =>
+            header.Value.Select(value => new KeyValuePair<string, string>(header.Key, value ?? ""))
+        );
         return new(context.Response.StatusCode, answered.ToList(), body.ToArray());
     }
 }

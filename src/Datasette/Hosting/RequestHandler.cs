@@ -15,7 +15,12 @@ internal sealed partial class RequestHandler(DatasetteApp app, DatasetteRoutes r
     public async Task HandleAsync(HttpContext context)
     {
         var (fullPath, query) = RequestTarget.Split(context);
-        var state = new RequestState { Path = WithoutBaseUrl(fullPath), FullPath = fullPath, Args = QueryArgs.Parse(query) };
+        var state = new RequestState
+        {
+            Path = WithoutBaseUrl(fullPath),
+            FullPath = fullPath,
+            Args = QueryArgs.Parse(query),
+        };
         state.Attach(context);
         IResult answer;
         try
@@ -90,7 +95,13 @@ internal sealed partial class RequestHandler(DatasetteApp app, DatasetteRoutes r
         }
     }
 
-    private async ValueTask<IResult> ShowAsync(HttpContext context, RequestState state, int status, IReadOnlyList<string> errors, string? title = null)
+    private async ValueTask<IResult> ShowAsync(
+        HttpContext context,
+        RequestState state,
+        int status,
+        IReadOnlyList<string> errors,
+        string? title = null
+    )
     {
         if (ErrorResponse.WantsJson(context, state.Path, status))
         {

@@ -41,10 +41,12 @@ public abstract class DatasettePlugin
     public virtual ValueTask ShutdownAsync(IDatasette datasette, CancellationToken cancellationToken) => ValueTask.CompletedTask;
 
     /// <summary>Called when a database was attached after the start (those of the command line are known to <see cref="StartupAsync"/>).</summary>
-    public virtual ValueTask DatabaseOpenedAsync(IDatasette datasette, Database database, CancellationToken cancellationToken) => ValueTask.CompletedTask;
+    public virtual ValueTask DatabaseOpenedAsync(IDatasette datasette, Database database, CancellationToken cancellationToken) =>
+        ValueTask.CompletedTask;
 
     /// <summary>Called when a database is about to be detached while the host runs.</summary>
-    public virtual ValueTask DatabaseClosedAsync(IDatasette datasette, Database database, CancellationToken cancellationToken) => ValueTask.CompletedTask;
+    public virtual ValueTask DatabaseClosedAsync(IDatasette datasette, Database database, CancellationToken cancellationToken) =>
+        ValueTask.CompletedTask;
 
     /// <summary>Addresses this plugin answers; asked for once, after <see cref="StartupAsync"/>.</summary>
     public virtual IEnumerable<PluginRoute> RegisterRoutes(IDatasette datasette) => [];
@@ -56,28 +58,56 @@ public abstract class DatasettePlugin
     public virtual ValueTask<IHtmlContent?> TopRightAsync(IDatasette datasette, Actor? actor, HttpContext context) => NoHtml;
 
     /// <summary>A small piece of HTML beside a database on the home page (class <c>state</c> is styled); null shows nothing.</summary>
-    public virtual ValueTask<IHtmlContent?> DatabaseStateAsync(IDatasette datasette, Actor? actor, Database database, HttpContext context) => NoHtml;
+    public virtual ValueTask<IHtmlContent?> DatabaseStateAsync(
+        IDatasette datasette,
+        Actor? actor,
+        Database database,
+        HttpContext context
+    ) => NoHtml;
 
     /// <summary>Entries of the action menu of the home page.</summary>
-    public virtual ValueTask<IReadOnlyList<MenuLink>> HomepageActionsAsync(IDatasette datasette, Actor? actor, HttpContext context) => NoLinks;
+    public virtual ValueTask<IReadOnlyList<MenuLink>> HomepageActionsAsync(IDatasette datasette, Actor? actor, HttpContext context) =>
+        NoLinks;
 
     /// <summary>Entries of the action menu of a database page.</summary>
-    public virtual ValueTask<IReadOnlyList<MenuLink>> DatabaseActionsAsync(IDatasette datasette, Actor? actor, PageSubject page, HttpContext context) =>
-        NoLinks;
+    public virtual ValueTask<IReadOnlyList<MenuLink>> DatabaseActionsAsync(
+        IDatasette datasette,
+        Actor? actor,
+        PageSubject page,
+        HttpContext context
+    ) => NoLinks;
 
     /// <summary>Entries of the action menu of a table page.</summary>
-    public virtual ValueTask<IReadOnlyList<MenuLink>> TableActionsAsync(IDatasette datasette, Actor? actor, PageSubject page, HttpContext context) =>
-        NoLinks;
+    public virtual ValueTask<IReadOnlyList<MenuLink>> TableActionsAsync(
+        IDatasette datasette,
+        Actor? actor,
+        PageSubject page,
+        HttpContext context
+    ) => NoLinks;
 
     /// <summary>Entries of the action menu of a view page.</summary>
-    public virtual ValueTask<IReadOnlyList<MenuLink>> ViewActionsAsync(IDatasette datasette, Actor? actor, PageSubject page, HttpContext context) => NoLinks;
+    public virtual ValueTask<IReadOnlyList<MenuLink>> ViewActionsAsync(
+        IDatasette datasette,
+        Actor? actor,
+        PageSubject page,
+        HttpContext context
+    ) => NoLinks;
 
     /// <summary>Entries of the action menu of a row page.</summary>
-    public virtual ValueTask<IReadOnlyList<MenuLink>> RowActionsAsync(IDatasette datasette, Actor? actor, PageSubject page, HttpContext context) => NoLinks;
+    public virtual ValueTask<IReadOnlyList<MenuLink>> RowActionsAsync(
+        IDatasette datasette,
+        Actor? actor,
+        PageSubject page,
+        HttpContext context
+    ) => NoLinks;
 
     /// <summary>Entries of the action menu of a query page.</summary>
-    public virtual ValueTask<IReadOnlyList<MenuLink>> QueryActionsAsync(IDatasette datasette, Actor? actor, PageSubject page, HttpContext context) =>
-        NoLinks;
+    public virtual ValueTask<IReadOnlyList<MenuLink>> QueryActionsAsync(
+        IDatasette datasette,
+        Actor? actor,
+        PageSubject page,
+        HttpContext context
+    ) => NoLinks;
 
     /// <summary>Actions (permissions) this plugin knows; asked for once, before <see cref="StartupAsync"/>.</summary>
     public virtual IEnumerable<PermissionAction> RegisterActions(IDatasette datasette) => [];

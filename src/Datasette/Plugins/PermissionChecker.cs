@@ -23,7 +23,10 @@ internal sealed class PermissionChecker(
         {
             return false;
         }
-        var question = PermissionSqlBuilder.IsAllowed(await RequirementsAsync(known, actor, cancellationToken), resource ?? Resource.Global);
+        var question = PermissionSqlBuilder.IsAllowed(
+            await RequirementsAsync(known, actor, cancellationToken),
+            resource ?? Resource.Global
+        );
         return await AskAsync(question, cancellationToken) is { Count: > 0 } rows && rows[0][0] is 1L;
     }
 
@@ -62,7 +65,11 @@ internal sealed class PermissionChecker(
     )
     {
         var all = new List<PermissionRequirement>();
-        for (PermissionAction? next = action; next is not null; next = next.AlsoRequires is { } name ? actions.GetValueOrDefault(name) : null)
+        for (
+            PermissionAction? next = action;
+            next is not null;
+            next = next.AlsoRequires is { } name ? actions.GetValueOrDefault(name) : null
+        )
         {
             all.Add(new(next, actor, await hooks.PermissionSqlAsync(datasette, actor, next.Name, cancellationToken)));
         }

@@ -9,7 +9,12 @@ internal static class ErrorResponse
 {
     public static Response Json(int status, IReadOnlyList<string> errors, JsonMap? context = null)
     {
-        var body = new JsonMap { { "ok", false }, { "error", string.Join("; ", errors) }, { "errors", errors.ToArray() } };
+        var body = new JsonMap
+        {
+            { "ok", false },
+            { "error", string.Join("; ", errors) },
+            { "errors", errors.ToArray() },
+        };
         foreach (var (key, value) in context ?? [])
         {
             body.Add(key, value);
@@ -20,7 +25,13 @@ internal static class ErrorResponse
 
     public static Response Json(int status, string error) => Json(status, [error]);
 
-    public static async ValueTask<Response> PageAsync(IDatasette datasette, HttpContext context, int status, string message, string? title = null)
+    public static async ValueTask<Response> PageAsync(
+        IDatasette datasette,
+        HttpContext context,
+        int status,
+        string message,
+        string? title = null
+    )
     {
         // An unknown path has no more to say than its number.
         message = message == "404" ? "404: there is no page at this address." : message;

@@ -16,7 +16,8 @@ internal sealed class FileResponse(string path, string sha256) : Response
             return;
         }
         response.ContentType = "application/octet-stream";
-        response.Headers.ContentDisposition = $"attachment; filename=\"{Path.GetFileName(path).Replace("\"", "_", StringComparison.Ordinal)}\"";
+        response.Headers.ContentDisposition =
+            $"attachment; filename=\"{Path.GetFileName(path).Replace("\"", "_", StringComparison.Ordinal)}\"";
         response.ContentLength = new FileInfo(path).Length;
         await response.SendFileAsync(path, context.RequestAborted);
     }

@@ -169,7 +169,12 @@ internal static class JsonBody
         }
         else if (infinity)
         {
-            writer.WriteRawValue(double.IsPositiveInfinity(number) ? "Infinity" : double.IsNegativeInfinity(number) ? "-Infinity" : "NaN", true);
+            writer.WriteRawValue(
+                double.IsPositiveInfinity(number) ? "Infinity"
+                    : double.IsNegativeInfinity(number) ? "-Infinity"
+                    : "NaN",
+                true
+            );
         }
         else
         {

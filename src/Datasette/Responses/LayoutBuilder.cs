@@ -6,7 +6,7 @@ using Microsoft.AspNetCore.Http;
 namespace Datasette.Responses;
 
 /// <summary>Puts together the frame of a page: what plugins, actor, messages and configuration say.</summary>
-internal sealed class LayoutBuilder(DatasetteApp app)
+internal sealed class LayoutBuilder(IDatasette app, PluginHooks hooks)
 {
     private static readonly string[] ActorNames = ["display", "name", "username", "login", "id"];
 
@@ -20,8 +20,8 @@ internal sealed class LayoutBuilder(DatasetteApp app)
             Title = title,
             BodyClass = bodyClass,
             Crumbs = crumbs ?? [new MenuLink("home", app.UrlPath("/"))],
-            MenuLinks = await app.Hooks.LinksAsync(plugin => plugin.MenuLinksAsync(app, state.Actor, context)),
-            TopRight = await app.Hooks.HtmlAsync(plugin => plugin.TopRightAsync(app, state.Actor, context)),
+            MenuLinks = await hooks.LinksAsync(plugin => plugin.MenuLinksAsync(app, state.Actor, context)),
+            TopRight = await hooks.HtmlAsync(plugin => plugin.TopRightAsync(app, state.Actor, context)),
             Messages = messages,
             ActorName = state.Actor is { } actor ? NameOf(actor.Json) : null,
             ShowLogout = state.IsCookieActor,
@@ -59,7 +59,13 @@ internal sealed class LayoutBuilder(DatasetteApp app)
             }
             else if (item is JsonObject asset && asset["url"] is { } address)
             {
-                all.Add(new(AssetUrl(address.ToString()), asset["sri"]?.ToString(), asset["module"] is JsonValue module && module.ToString() == "true"));
+                all.Add(
+                    new(
+                        AssetUrl(address.ToString()),
+                        asset["sri"]?.ToString(),
+                        asset["module"] is JsonValue module && module.ToString() == "true"
+                    )
+                );
             }
         }
         return all;

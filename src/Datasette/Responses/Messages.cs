@@ -60,5 +60,8 @@ internal static class Messages
         context.Response.Headers.Append("Set-Cookie", $"{name}={value}; Path=/; SameSite=lax");
 
     public static void ClearCookie(HttpContext context, string name) =>
-        context.Response.Headers.Append("Set-Cookie", $"{name}=\"\"; expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0; Path=/; SameSite=lax");
+        context.Response.Headers.Append(
+            "Set-Cookie",
+            $"{name}=\"\"; expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0; Path=/; SameSite=lax"
+        );
 }

@@ -36,7 +36,12 @@ internal static class CellValues
     private static object? Envelope(JsonElement value)
     {
         var count = value.EnumerateObject().Count();
-        if (count == 2 && value.TryGetProperty("$base64", out var flag) && flag.ValueKind == JsonValueKind.True && value.TryGetProperty("encoded", out var encoded))
+        if (
+            count == 2
+            && value.TryGetProperty("$base64", out var flag)
+            && flag.ValueKind == JsonValueKind.True
+            && value.TryGetProperty("encoded", out var encoded)
+        )
         {
             if (encoded.ValueKind == JsonValueKind.String && encoded.TryGetBytesFromBase64(out var bytes))
             {
@@ -46,7 +51,9 @@ internal static class CellValues
         }
         // One level of escaping, so that an object that looks like an envelope can be stored as it is.
         return count == 1 && value.TryGetProperty("$raw", out var raw)
-            ? raw.ValueKind is JsonValueKind.Object or JsonValueKind.Array ? JsonText(raw) : Of(raw)
+            ? raw.ValueKind is JsonValueKind.Object or JsonValueKind.Array
+                ? JsonText(raw)
+                : Of(raw)
             : JsonText(value);
     }
 

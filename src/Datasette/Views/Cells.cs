@@ -22,7 +22,14 @@ internal sealed class Cells(ViewContext v, Database database, string? table)
     /// <summary>The cell of a value; <paramref name="blobHref"/> is where its bytes are.</summary>
     public CellModel Make(string column, object? value, string? blobHref, bool isPk = false)
     {
-        var classes = Class(column) + (HasTypes ? " type-" + TypeOf(value) : "");
+        var classes =
+            Class(column)
+            + (
+                HasTypes ? " type-" + TypeOf(value)
+                : value is null ? " is-null"
+                : value is long or double ? " right"
+                : ""
+            );
         if (v.App.Hooks.RenderCell(v.App, new CellContext(value, column, table, database.Name)) is { } html)
         {
             return new(classes, "", Html: html);

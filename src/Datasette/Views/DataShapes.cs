@@ -69,8 +69,7 @@ internal static class DataShapes
 
     /// <summary>On, off or not there; anything else is an error.</summary>
     public static bool BooleanArg(QueryArgs args, string name) =>
-        args[name] is not { } text ? false
-        : ParseBoolean(text) ?? throw new DatasetteException(400, $"Invalid {name}: {text}");
+        args[name] is not { } text ? false : ParseBoolean(text) ?? throw new DatasetteException(400, $"Invalid {name}: {text}");
 
     public static bool? ParseBoolean(string text) =>
         text.ToLowerInvariant() switch
@@ -103,7 +102,8 @@ internal static class DataShapes
         var text = new StringBuilder();
         foreach (var row in rows)
         {
-            text.Append(text.Length > 0 ? "\n" : "").Append(Encoding.UTF8.GetString(JsonBody.ToBytes(new JsonRow(columns, row), infinity).Span));
+            text.Append(text.Length > 0 ? "\n" : "")
+                .Append(Encoding.UTF8.GetString(JsonBody.ToBytes(new JsonRow(columns, row), infinity).Span));
         }
         return Respond.Bytes(Encoding.UTF8.GetBytes(text.ToString()), "text/plain", status);
     }
@@ -115,7 +115,9 @@ internal static class DataShapes
         {
             return data.Rows;
         }
-        return data.Rows.Select(row => row.Select((value, i) => wanted.Contains(data.Columns[i]) ? Parse(value) : value).ToArray()).ToList();
+        return data
+            .Rows.Select(row => row.Select((value, i) => wanted.Contains(data.Columns[i]) ? Parse(value) : value).ToArray())
+            .ToList();
     }
 
     private static object? Parse(object? value)

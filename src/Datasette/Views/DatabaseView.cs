@@ -111,14 +111,24 @@ internal static class DatabaseView
             { "fts_table", table.Schema.FtsTable },
             {
                 "foreign_keys",
-                new JsonMap { { "incoming", ForeignKeys(table.Schema.ForeignKeysIn) }, { "outgoing", ForeignKeys(table.Schema.ForeignKeysOut) } }
+                new JsonMap
+                {
+                    { "incoming", ForeignKeys(table.Schema.ForeignKeysIn) },
+                    { "outgoing", ForeignKeys(table.Schema.ForeignKeysOut) },
+                }
             },
             { "private", table.IsPrivate },
         };
 
     private static List<object> ForeignKeys(IReadOnlyList<ForeignKey> keys) =>
         keys.Select(key =>
-                (object)new JsonMap { { "other_table", key.OtherTable }, { "column", key.Column }, { "other_column", key.OtherColumn } }
+                (object)
+                    new JsonMap
+                    {
+                        { "other_table", key.OtherTable },
+                        { "column", key.Column },
+                        { "other_column", key.OtherColumn },
+                    }
             )
             .ToList();
 
@@ -158,10 +168,19 @@ internal static class DatabaseView
                 RowCount(table)
             ));
         var alternate = v.Absolute(v.PathWithFormat("json"));
-        var layout = await v.App.LayoutAsync(v.Http, database.Name, $"db db-{TildeEncoding.CssClass(database.Name)}", await Crumbs.OfAsync(v, database));
+        var layout = await v.App.LayoutAsync(
+            v.Http,
+            database.Name,
+            $"db db-{TildeEncoding.CssClass(database.Name)}",
+            await Crumbs.OfAsync(v, database)
+        );
         var hidden = facts.Tables.Count(table => table.Schema.Hidden);
         var page = new DatabaseModel(
-            layout with { AlternateUrl = alternate, FooterLinks = facts.Metadata.Links() },
+            layout with
+            {
+                AlternateUrl = alternate,
+                FooterLinks = facts.Metadata.Links(),
+            },
             facts.Metadata["title"] ?? database.Name,
             database.Color,
             facts.IsPrivate,
@@ -169,14 +188,12 @@ internal static class DatabaseView
             facts.Metadata.Description(),
             tables.ToList(),
             facts.Views.Select(view => new IndexLink(view.Child!, v.App.UrlOf(database, view.Child), null, view.IsPrivate)).ToList(),
-            facts.Queries.Take(ShownQueries).Select(pair => QueryLink(v, database, pair.Query, pair.IsPrivate)).ToList()
+            facts.Queries.Select(pair => QueryLink(v, database, pair.Query, pair.IsPrivate)).ToList()
         )
         {
             SqlAction = facts.MayExecuteSql ? home + "/-/query" : null,
             FirstSql = FirstSql(facts),
             SchemaHref = home + "/-/schema",
-            QueriesHref = facts.Queries.Count > ShownQueries ? home + "/-/queries" : null,
-            QueriesCount = facts.Queries.Count,
             HiddenCount = showHidden ? 0 : hidden,
             HiddenHref = home + "?_show_hidden=1",
             Attached = database.IsMemory ? await AttachedAsync(v, database) : [],
@@ -199,18 +216,30 @@ internal static class DatabaseView
     private static IndexLink QueryLink(ViewContext v, Database database, StoredQuery query, bool isPrivate)
     {
         var fragment = query.Fragment is { } anchor ? "#" + anchor : "";
-        return new(query.Title ?? query.Name, v.App.UrlOf(database, query.Name) + fragment, query.Description ?? query.Sql.Trim(), isPrivate);
+        return new(
+            query.Title ?? query.Name,
+            v.App.UrlOf(database, query.Name) + fragment,
+            query.Description ?? query.Sql.Trim(),
+            isPrivate
+        );
     }
 
     private static async Task<IReadOnlyList<IndexLink>> AttachedAsync(ViewContext v, Database database)
     {
-        var rows = (await database.ExecuteAsync("select name from pragma_database_list where seq > 1 or name not in ('main', 'temp')", ct: v.Ct)).Rows;
+        var rows = (
+            await database.ExecuteAsync("select name from pragma_database_list where seq > 1 or name not in ('main', 'temp')", ct: v.Ct)
+        ).Rows;
         return rows.Select(row => (string)row[0]!)
             .Where(name => name is not ("main" or "temp"))
             .Select(name =>
             {
                 var sql = $"select * from [{name}].sqlite_master where type='table'";
-                return new IndexLink(name, $"{v.App.UrlPath("/" + TildeEncoding.Encode(name))}/-/query?sql={QueryArgs.Escape(sql)}", null, false);
+                return new IndexLink(
+                    name,
+                    $"{v.App.UrlPath("/" + TildeEncoding.Encode(name))}/-/query?sql={QueryArgs.Escape(sql)}",
+                    null,
+                    false
+                );
             })
             .ToList();
     }

@@ -16,7 +16,10 @@ internal sealed class Extras
 
     /// <summary>The names asked for: <c>_extra=a,b</c>, repeated or both.</summary>
     public static IReadOnlyList<string> Asked(QueryArgs args) =>
-        args.All("_extra").SelectMany(value => value.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)).Distinct().ToList();
+        args.All("_extra")
+            .SelectMany(value => value.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
+            .Distinct()
+            .ToList();
 
     /// <summary>Adds what was asked for.</summary>
     /// <exception cref="DatasetteException">400: names that nobody knows.</exception>
@@ -104,7 +107,13 @@ internal sealed class Extras
     }
 
     /// <summary>The HTML of cells that a plugin renders, a map of columns for each row.</summary>
-    public static List<object> RenderedCells(ViewContext v, string database, string? table, IReadOnlyList<string> columns, IReadOnlyList<object?[]> rows) =>
+    public static List<object> RenderedCells(
+        ViewContext v,
+        string database,
+        string? table,
+        IReadOnlyList<string> columns,
+        IReadOnlyList<object?[]> rows
+    ) =>
         rows.Select(row =>
             {
                 var map = new JsonMap();
@@ -120,4 +129,19 @@ internal sealed class Extras
                 return (object)map;
             })
             .ToList();
+
+    public static JsonMap UrlVars(ViewContext v)
+    {
+        var map = new JsonMap();
+        foreach (System.Text.RegularExpressions.Group group in v.Match.Groups)
+        {
+            if (!char.IsAsciiDigit(group.Name[0]))
+            {
+                map.Add(group.Name, group.Success ? group.Value : null);
+            }
+        }
+        return map;
+    }
+
+    public static string Definition(RelationSchema relation) => string.Join('\n', relation.Definition.Select(sql => sql + ";"));
 }

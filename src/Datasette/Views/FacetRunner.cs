@@ -81,7 +81,9 @@ internal sealed class FacetRunner(ViewContext v, Database database, DatabaseSche
             var facet = requests[i];
             try
             {
-                var rows = (await database.ExecuteAsync(Facets.Sql(facet, query.AllRowsSql, Size), query.FilterParameters, null, limit, v.Ct)).Rows;
+                var rows = (
+                    await database.ExecuteAsync(Facets.Sql(facet, query.AllRowsSql, Size), query.FilterParameters, null, limit, v.Ct)
+                ).Rows;
                 var values = await ValuesAsync(facet, rows.Take(Size).ToList());
                 var hide = v.App.UrlPath(v.Args.WithoutPair(facet.Argument, facet.Column).ToPath(v.Path));
                 results.Add(new(names[i], facet, values, rows.Count > Size, hide));
@@ -99,7 +101,9 @@ internal sealed class FacetRunner(ViewContext v, Database database, DatabaseSche
         LabelMap? labels = null;
         if (facet.Kind == FacetKind.Column)
         {
-            var expandable = LabelExpander.Expandable(v, database, schema, relation).FirstOrDefault(column => column.Key.Column == facet.Column);
+            var expandable = LabelExpander
+                .Expandable(v, database, schema, relation)
+                .FirstOrDefault(column => column.Key.Column == facet.Column);
             labels = expandable is null ? null : await LabelExpander.MapAsync(v, database, expandable, rows.Select(row => row[0]));
         }
         var values = new List<FacetValue>();
@@ -122,7 +126,13 @@ internal sealed class FacetRunner(ViewContext v, Database database, DatabaseSche
     /// <summary>Columns first, then dates, then arrays. What takes too long or fails is not worth suggesting.</summary>
     public async Task<IReadOnlyList<SuggestedFacet>> SuggestAsync(long rowCount)
     {
-        if (!v.App.Settings.SuggestFacets || !v.App.Settings.AllowFacet || v.Args.Flag("_next") || v.Args.Flag("_nofacet") || v.Args.Flag("_nosuggest"))
+        if (
+            !v.App.Settings.SuggestFacets
+            || !v.App.Settings.AllowFacet
+            || v.Args.Flag("_next")
+            || v.Args.Flag("_nofacet")
+            || v.Args.Flag("_nosuggest")
+        )
         {
             return [];
         }
@@ -139,7 +149,11 @@ internal sealed class FacetRunner(ViewContext v, Database database, DatabaseSche
         }
         foreach (var column in columns.Where(column => !requested.Any(facet => facet.Kind == FacetKind.Date && facet.Column == column)))
         {
-            await TryAsync(Facets.SuggestDateSql(column, query.AllRowsSql), Facets.IsDateSuggested, () => all.Add(Suggestion(column, "date", "_facet_date")));
+            await TryAsync(
+                Facets.SuggestDateSql(column, query.AllRowsSql),
+                Facets.IsDateSuggested,
+                () => all.Add(Suggestion(column, "date", "_facet_date"))
+            );
         }
         foreach (var column in columns.Where(column => !requested.Any(facet => facet.Kind == FacetKind.Array && facet.Column == column)))
         {

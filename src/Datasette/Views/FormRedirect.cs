@@ -10,7 +10,12 @@ internal static partial class FormRedirect
     public static string? Of(ViewContext v)
     {
         var pairs = v.Args.Pairs;
-        var suffixes = pairs.Select(pair => FilterColumn().Match(pair.Key)).Where(match => match.Success).Select(match => match.Groups[1].Value).Distinct().ToList();
+        var suffixes = pairs
+            .Select(pair => FilterColumn().Match(pair.Key))
+            .Where(match => match.Success)
+            .Select(match => match.Groups[1].Value)
+            .Distinct()
+            .ToList();
         var descending = v.Args["_sort_by_desc"];
         if (suffixes.Count == 0 && descending is null)
         {

@@ -58,7 +58,14 @@ internal static class IndexView
         bool IsPrivate
     );
 
-    private sealed record Entry(Database Database, string Path, bool IsPrivate, IReadOnlyList<Table> Tables, IReadOnlyList<AllowedResource> Views, bool HasCounts)
+    private sealed record Entry(
+        Database Database,
+        string Path,
+        bool IsPrivate,
+        IReadOnlyList<Table> Tables,
+        IReadOnlyList<AllowedResource> Views,
+        bool HasCounts
+    )
     {
         public IReadOnlyList<Table> Visible { get; } = Tables.Where(table => !table.IsHidden).ToList();
 
@@ -174,10 +181,31 @@ internal static class IndexView
         {
             var states = await v.App.Hooks.HtmlAsync(plugin => plugin.DatabaseStateAsync(v.App, v.Actor, entry.Database, v.Http));
             var links = entry
-                .First.Select(table => new IndexLink(table.Name, v.App.UrlOf(entry.Database, table.Name), RowTitle(table.Count), table.IsPrivate))
-                .Concat(entry.FirstViews.Select(view => new IndexLink(view.Child!, v.App.UrlOf(entry.Database, view.Child), null, view.IsPrivate)));
+                .First.Select(table => new IndexLink(
+                    table.Name,
+                    v.App.UrlOf(entry.Database, table.Name),
+                    RowTitle(table.Count),
+                    table.IsPrivate
+                ))
+                .Concat(
+                    entry.FirstViews.Select(view => new IndexLink(
+                        view.Child!,
+                        v.App.UrlOf(entry.Database, view.Child),
+                        null,
+                        view.IsPrivate
+                    ))
+                );
             items.Add(
-                new(entry.Database.Name, entry.Path, entry.Database.Color, entry.IsPrivate, Summary(entry), links.ToList(), entry.HasMore, states)
+                new(
+                    entry.Database.Name,
+                    entry.Path,
+                    entry.Database.Color,
+                    entry.IsPrivate,
+                    Summary(entry),
+                    links.ToList(),
+                    entry.HasMore,
+                    states
+                )
             );
         }
         var alternate = v.Absolute(v.App.UrlPath(v.Args.ToPath((v.Path == "/" ? "/" : "/-/") + ".json")));
@@ -189,8 +217,7 @@ internal static class IndexView
         return Respond.Html(Pages.Index.Create(page), 200).With("Link", HtmlLinks.Alternate(alternate));
     }
 
-    private static string? RowTitle(long? count) =>
-        count is { } rows ? string.Create(CultureInfo.InvariantCulture, $"{rows} row{(rows == 1 ? "" : "s")}") : null;
+    private static string? RowTitle(long? count) => count is { } rows ? string.Create(CultureInfo.InvariantCulture, $"{rows} rows") : null;
 
     private static string Summary(Entry entry)
     {
@@ -206,6 +233,7 @@ internal static class IndexView
         return string.Join(", ", parts);
 
         string Part(IReadOnlyList<Table> tables, string kind) =>
-            (entry.HasCounts ? Phrases.Count(tables.Sum(table => table.Count ?? 0), "row") + " in " : "") + Phrases.Count(tables.Count, kind + "table");
+            (entry.HasCounts ? Phrases.Count(tables.Sum(table => table.Count ?? 0), "row") + " in " : "")
+            + Phrases.Count(tables.Count, kind + "table");
     }
 }

@@ -4,7 +4,13 @@ using Datasette.Databases;
 namespace Datasette.Views;
 
 /// <summary>The body of an insert, checked. Pure.</summary>
-internal sealed record InsertRequest(IReadOnlyList<IReadOnlyList<KeyValuePair<string, object?>>> Rows, bool Return, bool Ignore, bool Replace, bool Alter)
+internal sealed record InsertRequest(
+    IReadOnlyList<IReadOnlyList<KeyValuePair<string, object?>>> Rows,
+    bool Return,
+    bool Ignore,
+    bool Replace,
+    bool Alter
+)
 {
     private static readonly string[] Parameters = ["return", "ignore", "replace", "alter"];
 
@@ -76,7 +82,13 @@ internal sealed record InsertRequest(IReadOnlyList<IReadOnlyList<KeyValuePair<st
         var errors = new List<string>();
         for (var i = 0; i < items.Count; i++)
         {
-            var bad = items[i].EnumerateObject().Select(property => property.Name).Where(name => !Has(table, name)).Distinct().Order(StringComparer.Ordinal).ToList();
+            var bad = items[i]
+                .EnumerateObject()
+                .Select(property => property.Name)
+                .Where(name => !Has(table, name))
+                .Distinct()
+                .Order(StringComparer.Ordinal)
+                .ToList();
             if (bad.Count > 0)
             {
                 errors.Add($"Row {i} has invalid columns: {string.Join(", ", bad)}");
@@ -90,7 +102,8 @@ internal sealed record InsertRequest(IReadOnlyList<IReadOnlyList<KeyValuePair<st
 
     /// <summary>Whether a row may have this key. SQLite compares names without case.</summary>
     public static bool Has(TableSchema table, string name) =>
-        table.Columns.Any(column => string.Equals(column.Name, name, StringComparison.OrdinalIgnoreCase)) || table.UsesRowid && name == "rowid";
+        table.Columns.Any(column => string.Equals(column.Name, name, StringComparison.OrdinalIgnoreCase))
+        || table.UsesRowid && name == "rowid";
 
     private static IReadOnlyList<KeyValuePair<string, object?>> Values(JsonElement row)
     {

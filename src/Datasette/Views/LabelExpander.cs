@@ -38,8 +38,12 @@ internal sealed class LabelExpander
         return expander;
     }
 
-    public static IReadOnlyList<ExpandableColumn> Expandable(ViewContext v, Database database, DatabaseSchema schema, RelationSchema relation) =>
-        relation is TableSchema table ? ForeignKeyLabels.Expandable(schema, table, name => v.App.Config.Table(database.Name, name)) : [];
+    public static IReadOnlyList<ExpandableColumn> Expandable(
+        ViewContext v,
+        Database database,
+        DatabaseSchema schema,
+        RelationSchema relation
+    ) => relation is TableSchema table ? ForeignKeyLabels.Expandable(schema, table, name => v.App.Config.Table(database.Name, name)) : [];
 
     /// <summary>The labels of values; null when the actor may not see the other table.</summary>
     public static async Task<LabelMap?> MapAsync(ViewContext v, Database database, ExpandableColumn column, IEnumerable<object?> values)

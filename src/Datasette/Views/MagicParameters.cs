@@ -22,8 +22,10 @@ internal static class MagicParameters
             ("now", "epoch") => now.ToUnixTimeSeconds(),
             ("now", "date_utc") => now.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
             ("now", "datetime_utc") => now.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture),
-            ("random", _) when rest.StartsWith("chars_", StringComparison.Ordinal) && int.TryParse(rest[6..], out var count) && count is > 0 and <= 4096 =>
-                RandomNumberGenerator.GetHexString(count, lowercase: true),
+            ("random", _)
+                when rest.StartsWith("chars_", StringComparison.Ordinal)
+                    && int.TryParse(rest[6..], out var count)
+                    && count is > 0 and <= 4096 => RandomNumberGenerator.GetHexString(count, lowercase: true),
             _ => throw Missing(name),
         };
     }

@@ -77,7 +77,9 @@ internal sealed class Metadata
 
     /// <summary>Only addresses that a browser fetches: a metadata file may come from elsewhere.</summary>
     private static string? SafeHref(string? url) =>
-        url is null || url.StartsWith("javascript:", StringComparison.OrdinalIgnoreCase) || url.StartsWith("data:", StringComparison.OrdinalIgnoreCase)
+        url is null
+        || url.StartsWith("javascript:", StringComparison.OrdinalIgnoreCase)
+        || url.StartsWith("data:", StringComparison.OrdinalIgnoreCase)
             ? null
             : url;
 

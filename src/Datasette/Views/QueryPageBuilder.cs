@@ -19,7 +19,8 @@ internal sealed class QueryPageBuilder(ViewContext v, Database database, StoredQ
     {
         var metadata = Metadata.Database(v.App, database.Name);
         var alternate = v.Absolute(v.PathWithFormat("json"));
-        var css = $"query db-{TildeEncoding.CssClass(database.Name)}" + (stored is null ? "" : $" query-{TildeEncoding.CssClass(stored.Name)}");
+        var css =
+            $"query db-{TildeEncoding.CssClass(database.Name)}" + (stored is null ? "" : $" query-{TildeEncoding.CssClass(stored.Name)}");
         var title = sql.Length == 0 ? database.Name : $"{database.Name}: {sql}";
         var layout = await v.App.LayoutAsync(v.Http, title, css, await Crumbs.OfAsync(v, database));
         var subject = new PageSubject(database, Query: stored?.Name, Sql: sql);
@@ -29,7 +30,10 @@ internal sealed class QueryPageBuilder(ViewContext v, Database database, StoredQ
             Layout = layout with { AlternateUrl = alternate, FooterLinks = metadata.Links() },
             Heading = await HeadingAsync(),
             Color = database.Color,
-            Actions = new("Query actions", await v.App.Hooks.LinksAsync(plugin => plugin.QueryActionsAsync(v.App, v.Actor, subject, v.Http))),
+            Actions = new(
+                "Query actions",
+                await v.App.Hooks.LinksAsync(plugin => plugin.QueryActionsAsync(v.App, v.Actor, subject, v.Http))
+            ),
             Description = stored is null ? metadata.Description() : new(stored.DescriptionHtml, stored.Description, []),
             Action = stored is null ? v.App.UrlOf(database) : v.App.UrlOf(database, stored.Name),
             Outcome = Outcome(results),
@@ -63,18 +67,21 @@ internal sealed class QueryPageBuilder(ViewContext v, Database database, StoredQ
         {
             return database.Name + (await v.IsPrivateAsync("execute-sql", database.Name) ? " 🔒" : "");
         }
-        return (stored.Title ?? $"{database.Name}: {stored.Name}") + (await v.IsPrivateAsync("view-query", database.Name, stored.Name) ? " 🔒" : "");
+        return (stored.Title ?? $"{database.Name}: {stored.Name}")
+            + (await v.IsPrivateAsync("view-query", database.Name, stored.Name) ? " 🔒" : "");
     }
 
     private static string Outcome(QueryResults? results) =>
-        results is null || results.Rows.Count == 0 ? ""
-        : "returning " + (results.Truncated ? "more than " : "") + Phrases.Count(results.Rows.Count, "row");
+        results is null || results.Rows.Count == 0
+            ? ""
+            : "returning " + (results.Truncated ? "more than " : "") + Phrases.Count(results.Rows.Count, "row");
 
     private static string? Note(QueryResults? results) =>
-        results is null ? null
-        : Phrases.Count(results.Rows.Count, "row")
-            + $" in {results.Elapsed.TotalMilliseconds.ToString("0.##", CultureInfo.InvariantCulture)} ms"
-            + (results.Truncated ? "; more exist, but max_returned_rows is the limit" : "");
+        results is null
+            ? null
+            : Phrases.Count(results.Rows.Count, "row")
+                + $" in {results.Elapsed.TotalMilliseconds.ToString("0.##", CultureInfo.InvariantCulture)} ms"
+                + (results.Truncated ? "; more exist, but max_returned_rows is the limit" : "");
 
     private async Task<string> FirstSqlAsync()
     {
@@ -107,7 +114,12 @@ internal sealed class QueryPageBuilder(ViewContext v, Database database, StoredQ
 
     private async Task<string?> EditHrefAsync()
     {
-        if (stored is null || stored.IsWrite || SqlParameters.Names(sql).Any(MagicParameters.IsMagic) || !await v.AllowedAsync("execute-sql", database.Name))
+        if (
+            stored is null
+            || stored.IsWrite
+            || SqlParameters.Names(sql).Any(MagicParameters.IsMagic)
+            || !await v.AllowedAsync("execute-sql", database.Name)
+        )
         {
             return null;
         }
@@ -132,7 +144,14 @@ internal sealed class QueryPageBuilder(ViewContext v, Database database, StoredQ
             .Rows.Select(row => new RowModel(
                 null,
                 null,
-                row.Select((value, i) => cells.Make(results.Columns[i], value, value is byte[] blob ? TableCsv.QueryBlob(v, results.Columns[i], blob) : null))
+                row.Select(
+                        (value, i) =>
+                            cells.Make(
+                                results.Columns[i],
+                                value,
+                                value is byte[] blob ? Blobs.QueryHref(v, results.Columns[i], blob) : null
+                            )
+                    )
                     .ToList()
             ))
             .ToList();

@@ -68,7 +68,7 @@ internal static class QueryView
             values[name] = MagicParameters.IsMagic(name) ? MagicParameters.Value(v, name) : v.Args[name] ?? "";
         }
         var answer = await AnswerAsync(v, database, query, query.Sql, names.Where(name => !MagicParameters.IsMagic(name)).ToList(), values);
-        return answer is Response response ? TableView.Cached(v, response) : answer;
+        return answer is Response response ? PageHeaders.Cached(v, response) : answer;
     }
 
     /// <summary>The parameters of SQL while it is typed.</summary>
@@ -85,7 +85,16 @@ internal static class QueryView
         {
             return ErrorResponse.Json(400, "Magic parameters are not allowed");
         }
-        return NoFrames(Respond.Json(new JsonMap { { "ok", true }, { "unstable", IndexView.Unstable }, { "parameters", names } }));
+        return NoFrames(
+            Respond.Json(
+                new JsonMap
+                {
+                    { "ok", true },
+                    { "unstable", IndexView.Unstable },
+                    { "parameters", names },
+                }
+            )
+        );
     }
 
     /// <summary>What a stored query is made of.</summary>
@@ -100,10 +109,20 @@ internal static class QueryView
         {
             return ErrorResponse.Json(403, "You do not have permission to view this query");
         }
-        return NoFrames(Respond.Json(new JsonMap { { "ok", true }, { "unstable", IndexView.Unstable }, { "query", query.ToJson() } }));
+        return NoFrames(
+            Respond.Json(
+                new JsonMap
+                {
+                    { "ok", true },
+                    { "unstable", IndexView.Unstable },
+                    { "query", query.ToJson() },
+                }
+            )
+        );
     }
 
-    private static Response NoFrames(Response answer) => answer.With("Content-Security-Policy", "frame-ancestors 'none'").With("X-Frame-Options", "DENY");
+    private static Response NoFrames(Response answer) =>
+        answer.With("Content-Security-Policy", "frame-ancestors 'none'").With("X-Frame-Options", "DENY");
 
     private static void EnsureFormat(ViewContext v)
     {
@@ -186,25 +205,37 @@ internal static class QueryView
     {
         var extras = new Extras();
         extras.Add("columns", "Columns of the result", () => results.Columns);
-        extras.Add("render_cell", "HTML of cells that a plugin renders", () => Extras.RenderedCells(v, database.Name, null, results.Columns, results.Rows));
-        extras.Add("debug", "How the address was understood", () => new JsonMap { { "url_vars", TableJson.UrlVars(v) } });
-        extras.Add("request", "The request as the server saw it", () => Extras.RequestJson(v));
-        extras.Add("query", "The SQL and its parameters", () =>
-            new JsonMap
-            {
-                { "sql", sql },
-                { "params", Extras.ParametersJson(values.Where(pair => !MagicParameters.IsMagic(pair.Key)).ToDictionary()) },
-            }
+        extras.Add(
+            "render_cell",
+            "HTML of cells that a plugin renders",
+            () => Extras.RenderedCells(v, database.Name, null, results.Columns, results.Rows)
         );
-        extras.Add("metadata", "What is known of the query, or of the database", () =>
-            stored is null ? Metadata.Database(v.App, database.Name).ToJson() : stored.ToJson(withSource: false)
+        extras.Add("debug", "How the address was understood", () => new JsonMap { { "url_vars", Extras.UrlVars(v) } });
+        extras.Add("request", "The request as the server saw it", () => Extras.RequestJson(v));
+        extras.Add(
+            "query",
+            "The SQL and its parameters",
+            () =>
+                new JsonMap
+                {
+                    { "sql", sql },
+                    { "params", Extras.ParametersJson(values.Where(pair => !MagicParameters.IsMagic(pair.Key)).ToDictionary()) },
+                }
+        );
+        extras.Add(
+            "metadata",
+            "What is known of the query, or of the database",
+            () => stored is null ? Metadata.Database(v.App, database.Name).ToJson() : stored.ToJson(withSource: false)
         );
         extras.Add("database", "Name of the database", () => database.Name);
         extras.Add("database_color", "Colour of the database", () => database.Color);
-        extras.Add("private", "Whether anonymous visitors do not see it", async () =>
-            stored is null
-                ? await v.IsPrivateAsync("execute-sql", database.Name)
-                : await v.IsPrivateAsync("view-query", database.Name, stored.Name)
+        extras.Add(
+            "private",
+            "Whether anonymous visitors do not see it",
+            async () =>
+                stored is null
+                    ? await v.IsPrivateAsync("execute-sql", database.Name)
+                    : await v.IsPrivateAsync("view-query", database.Name, stored.Name)
         );
         return extras;
     }
@@ -219,11 +250,11 @@ internal static class QueryView
             throw new DatasetteException(400, $"{column} is not a valid column");
         }
         var hash = v.Args["_blob_hash"];
-        var found = results.Rows.FirstOrDefault(row => hash is null || Cells.Hash(RowView.Bytes(row[index])) == hash);
+        var found = results.Rows.FirstOrDefault(row => hash is null || Cells.Hash(Blobs.Bytes(row[index])) == hash);
         if (found is null)
         {
             throw new DatasetteException(400, "Link has expired - the requested binary content has changed or could not be found.");
         }
-        return RowView.BlobAnswer(RowView.Bytes(found[index]), TildeEncoding.CssClass(column) + (hash is null ? "" : "-" + hash[..6]));
+        return Blobs.Answer(Blobs.Bytes(found[index]), TildeEncoding.CssClass(column) + (hash is null ? "" : "-" + hash[..6]));
     }
 }

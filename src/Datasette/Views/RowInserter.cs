@@ -36,8 +36,13 @@ internal sealed class RowInserter(SqliteConnection connection, TableSchema table
         {
             if (known.Add(name))
             {
-                var values = request.Rows.SelectMany(row => row).Where(pair => string.Equals(pair.Key, name, StringComparison.OrdinalIgnoreCase));
-                SqlStatement.Execute(connection, $"alter table {quoted} add column {SqlText.QuoteAlways(name)} {TypeOf(values.Select(pair => pair.Value))}");
+                var values = request
+                    .Rows.SelectMany(row => row)
+                    .Where(pair => string.Equals(pair.Key, name, StringComparison.OrdinalIgnoreCase));
+                SqlStatement.Execute(
+                    connection,
+                    $"alter table {quoted} add column {SqlText.QuoteAlways(name)} {TypeOf(values.Select(pair => pair.Value))}"
+                );
             }
         }
     }
@@ -84,7 +89,12 @@ internal sealed class RowInserter(SqliteConnection connection, TableSchema table
         }
         foreach (var key in UniqueKeys())
         {
-            var values = key.Select(column => row.Where(pair => string.Equals(pair.Key, column, StringComparison.OrdinalIgnoreCase)).Select(pair => pair.Value).FirstOrDefault()).ToList();
+            var values = key.Select(column =>
+                    row.Where(pair => string.Equals(pair.Key, column, StringComparison.OrdinalIgnoreCase))
+                        .Select(pair => pair.Value)
+                        .FirstOrDefault()
+                )
+                .ToList();
             if (values.Any(value => value is null))
             {
                 continue;
@@ -109,9 +119,19 @@ internal sealed class RowInserter(SqliteConnection connection, TableSchema table
             yield return table.PrimaryKeys;
         }
         var name = new Dictionary<string, object?> { ["name"] = table.Name };
-        foreach (var index in SqlStatement.Query(connection, "select name from pragma_index_list(:name) where \"unique\" = 1 and partial = 0", name))
+        foreach (
+            var index in SqlStatement.Query(
+                connection,
+                "select name from pragma_index_list(:name) where \"unique\" = 1 and partial = 0",
+                name
+            )
+        )
         {
-            var columns = SqlStatement.Query(connection, "select name from pragma_index_info(:name)", new Dictionary<string, object?> { ["name"] = index[0] });
+            var columns = SqlStatement.Query(
+                connection,
+                "select name from pragma_index_info(:name)",
+                new Dictionary<string, object?> { ["name"] = index[0] }
+            );
             if (columns.All(column => column[0] is string))
             {
                 yield return columns.Select(column => (string)column[0]!).ToList();

@@ -16,7 +16,7 @@ internal static class RowView
     {
         var database = v.Database;
         var schema = await database.SchemaAsync(v.Ct);
-        TableView.NoReferrer(v);
+        PageHeaders.NoReferrer(v);
         var table = schema.Relation(v.TableName) switch
         {
             TableSchema found => found,
@@ -38,22 +38,12 @@ internal static class RowView
         var data = new RowData(database, schema, table, query, results.Columns, results.Rows[0], Stopwatch.GetElapsedTime(start));
         return v.Format switch
         {
-            "blob" => TableView.Cached(v, Blob(v, data)),
-            "json" => TableView.Cached(v, await JsonAsync(v, data)),
-            "csv" => TableView.Cached(v, TableCsv.Row(v, data)),
-            _ => TableView.Cached(v, await PageAsync(v, data)),
+            "blob" => PageHeaders.Cached(v, Blob(v, data)),
+            "json" => PageHeaders.Cached(v, await JsonAsync(v, data)),
+            "csv" => PageHeaders.Cached(v, TableCsv.Row(v, data)),
+            _ => PageHeaders.Cached(v, await PageAsync(v, data)),
         };
     }
-
-    internal sealed record RowData(
-        Database Database,
-        DatabaseSchema Schema,
-        TableSchema Table,
-        RowQuery Query,
-        IReadOnlyList<string> Columns,
-        object?[] Row,
-        TimeSpan Elapsed
-    );
 
     private static Response Blob(ViewContext v, RowData data)
     {
@@ -63,7 +53,7 @@ internal static class RowView
         {
             throw new DatasetteException(400, $"{column} is not a valid column");
         }
-        var bytes = Bytes(data.Row[index]);
+        var bytes = Blobs.Bytes(data.Row[index]);
         var hash = v.Args["_blob_hash"];
         if (hash is not null && Cells.Hash(bytes) != hash)
         {
@@ -76,24 +66,7 @@ internal static class RowView
         {
             parts.Add(hash[..6]);
         }
-        return BlobAnswer(bytes, string.Join('-', parts));
-    }
-
-    public static byte[] Bytes(object? value) =>
-        value switch
-        {
-            null => [],
-            byte[] bytes => bytes,
-            _ => System.Text.Encoding.UTF8.GetBytes(PageToken.Text(value)),
-        };
-
-    public static Response BlobAnswer(byte[] bytes, string name)
-    {
-        var safe = string.Concat(name.Select(c => c is < ' ' or '"' or '\\' or > '~' ? '_' : c));
-        return Respond
-            .Bytes(bytes, "application/binary")
-            .With("X-Content-Type-Options", "nosniff")
-            .With("Content-Disposition", $"attachment; filename=\"{safe}.blob\"");
+        return Blobs.Answer(bytes, string.Join('-', parts));
     }
 
     private static async Task<Response> JsonAsync(ViewContext v, RowData data)
@@ -109,7 +82,16 @@ internal static class RowView
         var always = new[] { "database", "table", "primary_keys" };
         await Available(v, data).FillAsync(v, tail, always.Contains);
         var keyOf = data.Table.PrimaryKeys.Count == 0 ? null : RowKeys.Of(data.Table, data.Columns);
-        return DataShapes.Render(v.Args, new(data.Columns, [data.Row]) { Head = head, Tail = tail, IsTable = true, KeyOf = keyOf });
+        return DataShapes.Render(
+            v.Args,
+            new(data.Columns, [data.Row])
+            {
+                Head = head,
+                Tail = tail,
+                IsTable = true,
+                KeyOf = keyOf,
+            }
+        );
     }
 
     private static Extras Available(ViewContext v, RowData data)
@@ -118,39 +100,67 @@ internal static class RowView
         extras.Add("columns", "Columns of the row", () => data.Columns);
         extras.Add("primary_keys", "Columns of the key", () => data.Query.KeyColumns);
         extras.Add("column_details", "Type and constraints of each column", () => Extras.ColumnDetails(data.Table));
-        extras.Add("render_cell", "HTML of cells that a plugin renders", () =>
-            Extras.RenderedCells(v, data.Database.Name, data.Table.Name, data.Columns, [data.Row])
+        extras.Add(
+            "render_cell",
+            "HTML of cells that a plugin renders",
+            () => Extras.RenderedCells(v, data.Database.Name, data.Table.Name, data.Columns, [data.Row])
         );
-        extras.Add("debug", "How the address was understood", () =>
-            new JsonMap
-            {
-                { "url_vars", TableJson.UrlVars(v) },
-                { "resolved", new JsonMap { { "table", data.Table.Name }, { "sql", data.Query.Sql }, { "pks", data.Query.KeyColumns }, { "pk_values", data.Query.KeyValues } } },
-            }
+        extras.Add(
+            "debug",
+            "How the address was understood",
+            () =>
+                new JsonMap
+                {
+                    { "url_vars", Extras.UrlVars(v) },
+                    {
+                        "resolved",
+                        new JsonMap
+                        {
+                            { "table", data.Table.Name },
+                            { "sql", data.Query.Sql },
+                            { "pks", data.Query.KeyColumns },
+                            { "pk_values", data.Query.KeyValues },
+                        }
+                    },
+                }
         );
         extras.Add("request", "The request as the server saw it", () => Extras.RequestJson(v));
-        extras.Add("query", "The SQL and its parameters", () =>
-            new JsonMap { { "sql", data.Query.Sql }, { "params", Extras.ParametersJson(data.Query.Parameters) } }
+        extras.Add(
+            "query",
+            "The SQL and its parameters",
+            () => new JsonMap { { "sql", data.Query.Sql }, { "params", Extras.ParametersJson(data.Query.Parameters) } }
         );
         extras.Add("column_types", "Types given to columns", () => new JsonMap());
-        extras.Add("metadata", "What the metadata says of the table", () => Metadata.Table(v.App, data.Database.Name, data.Table.Name).ToJsonWithColumns());
+        extras.Add(
+            "metadata",
+            "What the metadata says of the table",
+            () => Metadata.Table(v.App, data.Database.Name, data.Table.Name).ToJsonWithColumns()
+        );
         extras.Add("database", "Name of the database", () => data.Database.Name);
         extras.Add("table", "Name of the table", () => data.Table.Name);
         extras.Add("database_color", "Colour of the database", () => data.Database.Color);
-        extras.Add("private", "Whether anonymous visitors do not see it", async () => await v.IsPrivateAsync("view-table", data.Database.Name, data.Table.Name));
-        extras.Add("foreign_key_tables", "Rows of other tables that point here", async () =>
-            (await IncomingAsync(v, data)).Select(link =>
-                    (object)
-                        new JsonMap
-                        {
-                            { "other_table", link.Key.OtherTable },
-                            { "column", link.Key.Column },
-                            { "other_column", link.Key.OtherColumn },
-                            { "count", link.Count },
-                            { "link", link.Href },
-                        }
-                )
-                .ToList()
+        extras.Add(
+            "private",
+            "Whether anonymous visitors do not see it",
+            async () => await v.IsPrivateAsync("view-table", data.Database.Name, data.Table.Name)
+        );
+        extras.Add(
+            "foreign_key_tables",
+            "Rows of other tables that point here",
+            async () =>
+                (await IncomingAsync(v, data))
+                    .Select(link =>
+                        (object)
+                            new JsonMap
+                            {
+                                { "other_table", link.Key.OtherTable },
+                                { "column", link.Key.Column },
+                                { "other_column", link.Key.OtherColumn },
+                                { "count", link.Count },
+                                { "link", link.Href },
+                            }
+                    )
+                    .ToList()
         );
         return extras;
     }
@@ -170,7 +180,8 @@ internal static class RowView
         );
         try
         {
-            var results = await database(data).ExecuteAsync($"select {string.Join(", ", counts)}", new Dictionary<string, object?> { ["id"] = value }, 1, null, v.Ct);
+            var results = await database(data)
+                .ExecuteAsync($"select {string.Join(", ", counts)}", new Dictionary<string, object?> { ["id"] = value }, 1, null, v.Ct);
             return data
                 .Table.ForeignKeysIn.Select(
                     (key, i) =>
@@ -219,7 +230,9 @@ internal static class RowView
             new("Row actions", await v.App.Hooks.LinksAsync(plugin => plugin.RowActionsAsync(v.App, v.Actor, subject, v.Http))),
             v.PathWithFormat("json"),
             Rows(v, data, labels, metadata),
-            incoming.Select(link => new RowLinkModel(Phrases.Count(link.Count, "row"), link.Href, link.Key.OtherColumn, link.Key.OtherTable)).ToList()
+            incoming
+                .Select(link => new RowLinkModel(Phrases.Count(link.Count, "row"), link.Href, link.Key.OtherColumn, link.Key.OtherTable))
+                .ToList()
         );
         return Respond.Html(RowSlice.Create(model), 200).With("Link", HtmlLinks.Alternate(alternate));
     }
@@ -227,7 +240,10 @@ internal static class RowView
     private static RowsModel Rows(ViewContext v, RowData data, LabelExpander labels, Metadata metadata)
     {
         // The key comes first, whatever the order of the table's columns.
-        var order = data.Columns.Select((name, i) => (Name: name, Index: i)).OrderBy(pair => data.Query.KeyColumns.IndexOf(pair.Name) is var at and >= 0 ? at : int.MaxValue).ToList();
+        var order = data
+            .Columns.Select((name, i) => (Name: name, Index: i))
+            .OrderBy(pair => data.Query.KeyColumns.IndexOf(pair.Name) is var at and >= 0 ? at : int.MaxValue)
+            .ToList();
         var cells = new Cells(v, data.Database, data.Table.Name);
         var home = v.App.UrlOf(data.Database, data.Table.Name);
         var key = RowQuery.Segment(data.Query.KeyColumns.Select(name => data.Row[data.Columns.IndexOf(name)]));
@@ -244,7 +260,9 @@ internal static class RowView
                     Type = info is null ? "integer" : info.Type.ToLowerInvariant(),
                     IsNotNull = info?.NotNull == true,
                     IsPk = isPk,
-                    Description = metadata.Columns.FirstOrDefault(pair => pair.Key == name) is { Key: not null } described ? described.Value : null,
+                    Description = metadata.Columns.FirstOrDefault(pair => pair.Key == name) is { Key: not null } described
+                        ? described.Value
+                        : null,
                 }
             );
             var value = data.Row[index];

@@ -46,7 +46,14 @@ internal static class SchemaViews
         var sql = await TextAsync(v, database);
         if (v.Format == "json")
         {
-            return Respond.Json(new JsonMap { { "ok", true }, { "database", name }, { "schema", sql } });
+            return Respond.Json(
+                new JsonMap
+                {
+                    { "ok", true },
+                    { "database", name },
+                    { "schema", sql },
+                }
+            );
         }
         return v.Format == "md"
             ? Markdown([(name, sql)])
@@ -68,12 +75,26 @@ internal static class SchemaViews
         var sql = relation.Definition.Count > 0 ? relation.Definition[0] : "";
         if (v.Format == "json")
         {
-            return Respond.Json(new JsonMap { { "ok", true }, { "database", name }, { "table", relation.Name }, { "schema", sql } });
+            return Respond.Json(
+                new JsonMap
+                {
+                    { "ok", true },
+                    { "database", name },
+                    { "table", relation.Name },
+                    { "schema", sql },
+                }
+            );
         }
         var full = $"{name}.{relation.Name}";
         return v.Format == "md"
             ? Markdown([(full, sql)])
-            : await PageAsync(v, $"Schema for {full}", $"Schema for {relation.Name}", [("", sql)], await Crumbs.OfAsync(v, database, relation.Name));
+            : await PageAsync(
+                v,
+                $"Schema for {full}",
+                $"Schema for {relation.Name}",
+                [("", sql)],
+                await Crumbs.OfAsync(v, database, relation.Name)
+            );
     }
 
     private static async ValueTask EnsureAsync(ViewContext v, string action, string database, string? table)

@@ -21,7 +21,10 @@ internal static class SpecialViews
         }
         var map = new JsonMap
         {
-            { "python", new JsonMap { { "version", null }, { "full", null } } },
+            {
+                "python",
+                new JsonMap { { "version", null }, { "full", null } }
+            },
             { "datasette", own },
             { "asgi", null },
             { "uvicorn", null },
@@ -155,7 +158,10 @@ internal static class SpecialViews
             {
                 var version = (string)SqlStatement.Scalar(connection, "select sqlite_version()")!;
                 var options = SqlStatement.Query(connection, "pragma compile_options").Select(row => (string)row[0]!).ToList();
-                var functions = SqlStatement.Query(connection, "select distinct name from pragma_function_list").Select(row => (string)row[0]!).ToHashSet();
+                var functions = SqlStatement
+                    .Query(connection, "select distinct name from pragma_function_list")
+                    .Select(row => (string)row[0]!)
+                    .ToHashSet();
                 var extensions = new JsonMap();
                 if (functions.Contains("json"))
                 {
@@ -169,7 +175,9 @@ internal static class SpecialViews
             },
             ct: v.Ct
         );
-        var fts = new[] { "FTS5", "FTS4", "FTS3" }.Where(name => options.Contains("ENABLE_" + name) || (name == "FTS3" && options.Contains("ENABLE_FTS4")));
+        var fts = new[] { "FTS5", "FTS4", "FTS3" }.Where(name =>
+            options.Contains("ENABLE_" + name) || (name == "FTS3" && options.Contains("ENABLE_FTS4"))
+        );
         return new JsonMap
         {
             { "version", version },

@@ -51,7 +51,16 @@ internal sealed record StoredQuery
             map.Add("source", "config");
         }
         map.Add("owner_id", null);
-        foreach (var key in new[] { "on_success_message", "on_success_message_sql", "on_success_redirect", "on_error_message", "on_error_redirect" })
+        foreach (
+            var key in new[]
+            {
+                "on_success_message",
+                "on_success_message_sql",
+                "on_success_redirect",
+                "on_error_message",
+                "on_error_redirect",
+            }
+        )
         {
             map.Add(key, TextOf(key));
         }
@@ -92,13 +101,26 @@ internal static class StoredQueries
         ];
     }
 
-    private static JsonObject? Block(DatasetteApp app, string database) => app.Config.Root["databases"]?[database]?["queries"] as JsonObject;
+    private static JsonObject? Block(DatasetteApp app, string database) =>
+        app.Config.Root["databases"]?[database]?["queries"] as JsonObject;
 
     private static StoredQuery? Make(string database, string name, JsonNode? node) =>
         node switch
         {
-            JsonValue text => new() { Database = database, Name = name, Sql = text.ToString(), Options = [] },
-            JsonObject options when options["sql"] is JsonValue sql => new() { Database = database, Name = name, Sql = sql.ToString(), Options = options },
+            JsonValue text => new()
+            {
+                Database = database,
+                Name = name,
+                Sql = text.ToString(),
+                Options = [],
+            },
+            JsonObject options when options["sql"] is JsonValue sql => new()
+            {
+                Database = database,
+                Name = name,
+                Sql = sql.ToString(),
+                Options = options,
+            },
             _ => null,
         };
 }

@@ -12,14 +12,24 @@ internal static class TableCounts
     private static readonly TimeSpan FullCountLimit = TimeSpan.FromMinutes(10);
 
     /// <summary>The count, at most <paramref name="limit"/> for a mutable database; null when the time ran out.</summary>
-    public static async Task<long?> OfAsync(DatasetteApp app, Database database, string table, long limit, TimeSpan timeLimit, CancellationToken ct)
+    public static async Task<long?> OfAsync(
+        DatasetteApp app,
+        Database database,
+        string table,
+        long limit,
+        TimeSpan timeLimit,
+        CancellationToken ct
+    )
     {
         var from = "from " + SqlText.Quote(table);
         if (database.IsMutable)
         {
             return await database.CountAsync(from, null, limit, timeLimit, ct);
         }
-        if (app.Options.InspectData?[database.Name]?["tables"]?[table]?["count"] is JsonValue count && count.TryGetValue<long>(out var inspected))
+        if (
+            app.Options.InspectData?[database.Name]?["tables"]?[table]?["count"] is JsonValue count
+            && count.TryGetValue<long>(out var inspected)
+        )
         {
             return inspected;
         }

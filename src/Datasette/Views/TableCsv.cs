@@ -15,7 +15,7 @@ internal static class TableCsv
         var wantsLabels = Wanted(v);
         if (v.Args.Flag("_stream"))
         {
-            return TableView.Cached(v, await StreamAsync(v, database, schema, relation, wantsLabels));
+            return PageHeaders.Cached(v, await StreamAsync(v, database, schema, relation, wantsLabels));
         }
         var data = await TableData.LoadAsync(v, database, schema, relation);
         var answer = Make(v, database, schema, relation, data.Page.Columns, AsStream(data.Page.Rows), wantsLabels);
@@ -23,24 +23,25 @@ internal static class TableCsv
         {
             answer.With("Link", HtmlLinks.Next(next));
         }
-        return TableView.Cached(v, answer);
+        return PageHeaders.Cached(v, answer);
     }
 
-    public static Response Row(ViewContext v, RowView.RowData data) =>
+    public static Response Row(ViewContext v, RowData data) =>
         Make(v, data.Database, data.Schema, data.Table, data.Columns, AsStream([data.Row]), Wanted(v));
 
-    public static Response Query(ViewContext v, Database database, IReadOnlyList<string> columns, IReadOnlyList<object?[]> rows, string fileName)
+    public static Response Query(
+        ViewContext v,
+        Database database,
+        IReadOnlyList<string> columns,
+        IReadOnlyList<object?[]> rows,
+        string fileName
+    )
     {
-        var bytes = rows.Select(row => row.Select((value, i) => value is byte[] blob ? (object)v.Absolute(QueryBlob(v, columns[i], blob)) : value).ToArray()).ToList();
+        var bytes = rows.Select(row =>
+                row.Select((value, i) => value is byte[] blob ? (object)v.Absolute(Blobs.QueryHref(v, columns[i], blob)) : value).ToArray()
+            )
+            .ToList();
         return Finish(v, columns, AsStream(bytes), fileName);
-    }
-
-    /// <summary>Where the bytes of a query's cell can be had: the same query, the column and the hash that finds the row.</summary>
-    public static string QueryBlob(ViewContext v, string column, byte[] blob)
-    {
-        var args = v.Args.Without("_size", "_blob_column", "_blob_hash").With("_blob_column", column).With("_blob_hash", Cells.Hash(blob));
-        var path = v.Format is { } format && v.Path.EndsWith("." + format, StringComparison.Ordinal) ? v.Path[..^(format.Length + 1)] : v.Path;
-        return v.App.UrlPath(args.ToPath(path + ".blob"));
     }
 
     private static Func<string, bool> Wanted(ViewContext v)
@@ -110,7 +111,11 @@ internal static class TableCsv
         Func<string, bool> wantsLabels
     )
     {
-        var labelled = LabelExpander.Expandable(v, database, schema, relation).Select(column => column.Key.Column).Where(wantsLabels).ToHashSet();
+        var labelled = LabelExpander
+            .Expandable(v, database, schema, relation)
+            .Select(column => column.Key.Column)
+            .Where(wantsLabels)
+            .ToHashSet();
         var header = columns.SelectMany(name => labelled.Contains(name) ? new[] { name, name + "_label" } : [name]).ToList();
         var home = v.Absolute(v.App.UrlOf(database, relation.Name));
         var keyOf = relation.IsView ? null : RowKeys.Of(relation, columns);
@@ -139,7 +144,10 @@ internal static class TableCsv
 
         async Task<IReadOnlyList<object?[]>> LinesAsync(List<object?[]> batch)
         {
-            var labels = labelled.Count == 0 ? null : await LabelExpander.LoadAsync(v, database, schema, relation, columns, batch, labelled.Contains);
+            var labels =
+                labelled.Count == 0
+                    ? null
+                    : await LabelExpander.LoadAsync(v, database, schema, relation, columns, batch, labelled.Contains);
             return batch.Select(row => Line(row, labels)).ToList();
         }
 

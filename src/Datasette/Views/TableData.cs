@@ -95,7 +95,9 @@ internal sealed class TableData
     public bool IsCountTruncated => count.Count == CountLimit + 1 && Database.IsMutable;
 
     public async Task<FacetResults> FacetsAsync(bool withConfigured) =>
-        facets ??= v.Args.Flag("_nofacet") ? FacetResults.None : await new FacetRunner(v, Database, Schema, Relation, Query).RunAsync(withConfigured);
+        facets ??= v.Args.Flag("_nofacet")
+            ? FacetResults.None
+            : await new FacetRunner(v, Database, Schema, Relation, Query).RunAsync(withConfigured);
 
     public async Task<IReadOnlyList<SuggestedFacet>> SuggestedFacetsAsync() =>
         await new FacetRunner(v, Database, Schema, Relation, Query).SuggestAsync(await CountAsync() ?? long.MaxValue);

@@ -70,15 +70,21 @@ internal static class TableJson
         extras.Add("count_sql", "The SQL that counts", () => data.Query.CountSql);
         extras.Add("facet_results", "Facets and their values", async () => (await data.FacetsAsync(true)).ToJson());
         extras.Add("facets_timed_out", "Facets that ran out of time", async () => (await data.FacetsAsync(true)).TimedOut);
-        extras.Add("suggested_facets", "Facets worth asking for", async () => (await data.SuggestedFacetsAsync()).Select(SuggestionJson).ToList());
+        extras.Add(
+            "suggested_facets",
+            "Facets worth asking for",
+            async () => (await data.SuggestedFacetsAsync()).Select(SuggestionJson).ToList()
+        );
         extras.Add("human_description_en", "Filters and order in words", () => data.Query.HumanDescription);
         extras.Add(
             "sorted_facet_results",
             "Facets in the order of the page",
             async () => (await data.FacetsAsync(true)).Sorted.Select(facet => (object)facet.ToJson()).ToList()
         );
-        extras.Add("query", "The SQL of this page and its parameters", () =>
-            new JsonMap { { "sql", data.Query.Sql }, { "params", Extras.ParametersJson(data.Query.Parameters) } }
+        extras.Add(
+            "query",
+            "The SQL of this page and its parameters",
+            () => new JsonMap { { "sql", data.Query.Sql }, { "params", Extras.ParametersJson(data.Query.Parameters) } }
         );
         extras.Add("request", "The request as the server saw it", () => Extras.RequestJson(v));
     }
@@ -89,55 +95,77 @@ internal static class TableJson
         extras.Add("all_columns", "All columns of the table", () => data.Relation.ColumnNames);
         extras.Add("primary_keys", "Columns of the primary key", () => data.Relation.PrimaryKeys);
         extras.Add("column_details", "Type and constraints of each column", () => Extras.ColumnDetails(data.Relation));
-        extras.Add("display_columns", "Columns as the page shows them", () => TablePageBuilder.Columns(v, data).Select(DisplayColumn).ToList());
-        extras.Add("render_cell", "HTML of cells that a plugin renders", () =>
-            Extras.RenderedCells(v, data.Database.Name, data.Name, data.Page.Columns, data.Page.Rows)
+        extras.Add(
+            "display_columns",
+            "Columns as the page shows them",
+            () => TablePageBuilder.Columns(v, data).Select(DisplayColumn).ToList()
+        );
+        extras.Add(
+            "render_cell",
+            "HTML of cells that a plugin renders",
+            () => Extras.RenderedCells(v, data.Database.Name, data.Name, data.Page.Columns, data.Page.Rows)
         );
         extras.Add("column_types", "Types given to columns", () => new JsonMap());
         extras.Add("set_column_type_ui", "What the page needs to set column types", () => null);
-        extras.Add("expandable_columns", "Foreign keys that can be shown with labels", () =>
-            LabelExpander.Expandable(v, data.Database, data.Schema, data.Relation).Select(Expandable).ToList()
+        extras.Add(
+            "expandable_columns",
+            "Foreign keys that can be shown with labels",
+            () => LabelExpander.Expandable(v, data.Database, data.Schema, data.Relation).Select(Expandable).ToList()
         );
     }
 
     private static void AddContext(Extras extras, ViewContext v, TableData data)
     {
-        extras.Add("metadata", "What the metadata says of the table", () => Metadata.Table(v.App, data.Database.Name, data.Name).ToJsonWithColumns());
+        extras.Add(
+            "metadata",
+            "What the metadata says of the table",
+            () => Metadata.Table(v.App, data.Database.Name, data.Name).ToJsonWithColumns()
+        );
         extras.Add("database", "Name of the database", () => data.Database.Name);
         extras.Add("table", "Name of the table", () => data.Name);
         extras.Add("database_color", "Colour of the database", () => data.Database.Color);
         extras.Add("renderers", "Formats of this data and their addresses", () => Renderers(v, data));
         extras.Add("custom_table_templates", "Names of templates, none here", () => Array.Empty<object>());
-        extras.Add("table_definition", "The statements that make the table", () => data.Relation.IsView ? null : Definition(data.Relation));
-        extras.Add("view_definition", "The statement that makes the view", () => data.Relation.IsView ? Definition(data.Relation) : null);
+        extras.Add(
+            "table_definition",
+            "The statements that make the table",
+            () => data.Relation.IsView ? null : Extras.Definition(data.Relation)
+        );
+        extras.Add(
+            "view_definition",
+            "The statement that makes the view",
+            () => data.Relation.IsView ? Extras.Definition(data.Relation) : null
+        );
         extras.Add("is_view", "Whether this is a view", () => data.Relation.IsView);
-        extras.Add("private", "Whether anonymous visitors do not see it", async () => await v.IsPrivateAsync("view-table", data.Database.Name, data.Name));
-        extras.Add("form_hidden_args", "Arguments that a form keeps", () =>
-            TablePageBuilder.HiddenArgs(v.Args).Select(pair => (object)new object[] { pair.Key, pair.Value }).ToList()
+        extras.Add(
+            "private",
+            "Whether anonymous visitors do not see it",
+            async () => await v.IsPrivateAsync("view-table", data.Database.Name, data.Name)
         );
-        extras.Add("debug", "How the address was understood", () =>
-            new JsonMap
-            {
-                { "resolved", new JsonMap { { "database", data.Database.Name }, { "table", data.Name }, { "is_view", data.Relation.IsView } } },
-                { "url_vars", UrlVars(v) },
-            }
+        extras.Add(
+            "form_hidden_args",
+            "Arguments that a form keeps",
+            () => TablePageBuilder.HiddenArgs(v.Args).Select(pair => (object)new object[] { pair.Key, pair.Value }).ToList()
+        );
+        extras.Add(
+            "debug",
+            "How the address was understood",
+            () =>
+                new JsonMap
+                {
+                    {
+                        "resolved",
+                        new JsonMap
+                        {
+                            { "database", data.Database.Name },
+                            { "table", data.Name },
+                            { "is_view", data.Relation.IsView },
+                        }
+                    },
+                    { "url_vars", Extras.UrlVars(v) },
+                }
         );
     }
-
-    public static JsonMap UrlVars(ViewContext v)
-    {
-        var map = new JsonMap();
-        foreach (System.Text.RegularExpressions.Group group in v.Match.Groups)
-        {
-            if (!char.IsAsciiDigit(group.Name[0]))
-            {
-                map.Add(group.Name, group.Success ? group.Value : null);
-            }
-        }
-        return map;
-    }
-
-    public static string Definition(RelationSchema relation) => string.Join('\n', relation.Definition.Select(sql => sql + ";"));
 
     private static JsonMap Renderers(ViewContext v, TableData data)
     {
@@ -169,7 +197,12 @@ internal static class TableJson
     private static object Expandable(ExpandableColumn column) =>
         new object?[]
         {
-            new JsonMap { { "column", column.Key.Column }, { "other_table", column.Key.OtherTable }, { "other_column", column.Key.OtherColumn } },
+            new JsonMap
+            {
+                { "column", column.Key.Column },
+                { "other_table", column.Key.OtherTable },
+                { "other_column", column.Key.OtherColumn },
+            },
             column.LabelColumn,
         };
 }

@@ -39,7 +39,9 @@ internal static class TablePageBuilder
             Sort = SortOptions(data),
             IsDescending = data.Query.Sort is not null && data.Query.IsDescending,
             Hidden = HiddenArgs(v.Args).ToList(),
-            ExtraWheres = data.Query.ExtraWheres.Select(where => new TextLink(where, v.App.UrlPath(v.Args.WithoutPair("_where", where).ToPath(v.Path)))).ToList(),
+            ExtraWheres = data
+                .Query.ExtraWheres.Select(where => new TextLink(where, v.App.UrlPath(v.Args.WithoutPair("_where", where).ToPath(v.Path))))
+                .ToList(),
             SqlHref = await SqlHrefAsync(v, data),
             JsonHref = v.PathWithFormat("json", expand),
             CsvHref = hasRows ? v.PathWithFormat("csv", Join(expand, "_size=max")) : null,
@@ -48,13 +50,19 @@ internal static class TablePageBuilder
             CsvHidden = CsvHidden(v.Args),
             HasLabels = expand is not null,
             CanStream = data.NextUrl is not null && v.App.Settings.AllowCsvStream,
-            SuggestedFacets = suggested.Select(facet => new SuggestionModel(facet.Name, facet.ToggleUrl + "#facet-" + TildeEncoding.CssClass(facet.Name), Kind(facet.Type))).ToList(),
+            SuggestedFacets = suggested
+                .Select(facet => new SuggestionModel(
+                    facet.Name,
+                    facet.ToggleUrl + "#facet-" + TildeEncoding.CssClass(facet.Name),
+                    Kind(facet.Type)
+                ))
+                .ToList(),
             TimedOutFacets = facets.TimedOut,
             Facets = facets.Sorted.Select(facet => Facet(v, facet)).ToList(),
             Rows = new($"Rows of {data.Name}", Columns(v, data, metadata), Rows(v, data, labels)),
             NextHref = data.NextUrl,
             FirstHref = v.Args.Flag("_next") ? v.App.UrlPath(v.Args.Without("_next").ToPath(v.Path)) : null,
-            Definition = TableJson.Definition(data.Relation),
+            Definition = Extras.Definition(data.Relation),
         };
         return Respond.Html(TableSlice.Create(model), 200).With("Link", HtmlLinks.Alternate(alternate));
     }
@@ -81,7 +89,10 @@ internal static class TablePageBuilder
         {
             var info = relation.Column(name);
             var isRowid = relation.UsesRowid && name == "rowid" && info is null;
-            var sorted = name != sort ? 0 : descending ? -1 : 1;
+            var sorted =
+                name != sort ? 0
+                : descending ? -1
+                : 1;
             columns.Add(
                 new(name, Cells.Class(name))
                 {
@@ -92,7 +103,9 @@ internal static class TablePageBuilder
                     Sorted = sorted,
                     SortHref = data.Query.SortableColumns.Contains(name) ? SortHref(v, name, sorted) : null,
                     ForeignTable = foreign.FirstOrDefault(column => column.Key.Column == name)?.Key.OtherTable,
-                    Description = metadata?.Columns.FirstOrDefault(pair => pair.Key == name) is { Key: not null } described ? described.Value : null,
+                    Description = metadata?.Columns.FirstOrDefault(pair => pair.Key == name) is { Key: not null } described
+                        ? described.Value
+                        : null,
                 }
             );
         }
@@ -165,7 +178,9 @@ internal static class TablePageBuilder
     }
 
     private static IReadOnlyList<OptionModel> Operators(string? selected) =>
-        TableFilters.Operators.Select(op => new OptionModel(op.TakesValue ? op.Key : op.Key + "__1", op.Label, op.Key == selected)).ToList();
+        TableFilters
+            .Operators.Select(op => new OptionModel(op.TakesValue ? op.Key : op.Key + "__1", op.Label, op.Key == selected))
+            .ToList();
 
     private static IReadOnlyList<OptionModel> SortOptions(TableData data)
     {
@@ -226,7 +241,13 @@ internal static class TablePageBuilder
     private static FacetValueModel FacetValue(FacetValue value)
     {
         var label = PageToken.Text(value.Label);
-        return new(label.Length == 0 ? "-" : label, PageToken.Text(value.Value), Phrases.Number(value.Count), value.ToggleUrl, value.IsSelected);
+        return new(
+            label.Length == 0 ? "-" : label,
+            PageToken.Text(value.Value),
+            Phrases.Number(value.Count),
+            value.ToggleUrl,
+            value.IsSelected
+        );
     }
 
     private static List<RowModel> Rows(ViewContext v, TableData data, LabelExpander labels)
@@ -245,7 +266,13 @@ internal static class TablePageBuilder
             var list = new List<CellModel>(columns.Count + 1);
             if (key is not null && single is null)
             {
-                list.Add(cells.RowLink("Link", string.Join(',', relation.RowKeys.Select(k => PageToken.Text(row[columns.IndexOf(k)]))), $"{home}/{key}"));
+                list.Add(
+                    cells.RowLink(
+                        "Link",
+                        string.Join(',', relation.RowKeys.Select(k => PageToken.Text(row[columns.IndexOf(k)]))),
+                        $"{home}/{key}"
+                    )
+                );
             }
             for (var i = 0; i < columns.Count; i++)
             {
@@ -275,5 +302,7 @@ internal static class RowLabels
 {
     /// <summary>The configured or detected label column; null without one.</summary>
     public static string? ColumnOf(ViewContext v, string database, Databases.RelationSchema relation) =>
-        relation is Databases.TableSchema table ? v.App.Config.Table(database, table.Name)["label_column"]?.ToString() ?? table.LabelColumn : null;
+        relation is Databases.TableSchema table
+            ? v.App.Config.Table(database, table.Name)["label_column"]?.ToString() ?? table.LabelColumn
+            : null;
 }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Datasette.Databases;
 using Datasette.Responses;
 using Datasette.Tables;
@@ -14,7 +13,7 @@ internal static class TableView
         var database = v.Database;
         var schema = await database.SchemaAsync(v.Ct);
         var name = v.TableName;
-        NoReferrer(v);
+        PageHeaders.NoReferrer(v);
         if (schema.Relation(name) is not { } relation)
         {
             return StoredQueries.Find(v.App, database.Name, name) is { } query
@@ -48,24 +47,6 @@ internal static class TableView
         {
             answer.With("Link", HtmlLinks.Next(next));
         }
-        return Cached(v, answer);
-    }
-
-    /// <summary>Addresses of rows may be private: they are not told to sites that a page links to.</summary>
-    public static void NoReferrer(ViewContext v) => v.Http.Response.Headers["Referrer-Policy"] = "no-referrer";
-
-    /// <summary>How long a proxy may keep the answer: the setting, or <c>_ttl</c>.</summary>
-    public static Response Cached(ViewContext v, Response answer)
-    {
-        if (v.App.Options.NoCache || answer.Status != 200)
-        {
-            return answer;
-        }
-        var seconds = v.App.Settings.DefaultCacheTtl;
-        if (v.Args["_ttl"] is { Length: > 0 } text && int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var asked))
-        {
-            seconds = asked;
-        }
-        return answer.With("Cache-Control", seconds == 0 ? "no-cache" : string.Create(CultureInfo.InvariantCulture, $"max-age={seconds}"));
+        return PageHeaders.Cached(v, answer);
     }
 }

@@ -44,7 +44,8 @@ internal sealed class ViewContext(DatasetteApp app, HttpContext http, Match matc
     public string Segment(string name) => match.Groups[name].Value;
 
     /// <summary>The database of the address.</summary>
-    public Database Database => app.Databases[TildeEncoding.Decode(DatabaseSegment)] ?? throw new DatasetteException(404, "Database not found");
+    public Database Database =>
+        app.Databases[TildeEncoding.Decode(DatabaseSegment)] ?? throw new DatasetteException(404, "Database not found");
 
     /// <summary>The table, view or query name of the address.</summary>
     public string TableName => TildeEncoding.Decode(TableSegment);

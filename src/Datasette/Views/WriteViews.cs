@@ -37,7 +37,11 @@ internal static class WriteViews
             await EnsureAsync(v, "update-row", database, table, "Permission denied: need update-row to use \"replace\"");
         }
         var (columns, rows) = await database.WriteAsync(connection => new RowInserter(connection, table, request).Run(), v.Ct);
-        await v.App.Hooks.TrackEventAsync(v.App, new DatasetteEvent("insert-rows", v.Actor, database.Name, table.Name, request.Rows.Count), v.Ct);
+        await v.App.Hooks.TrackEventAsync(
+            v.App,
+            new DatasetteEvent("insert-rows", v.Actor, database.Name, table.Name, request.Rows.Count),
+            v.Ct
+        );
         var answer = new JsonMap { { "ok", true } };
         if (request.Return)
         {

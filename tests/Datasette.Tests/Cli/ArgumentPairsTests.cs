@@ -10,7 +10,8 @@ public sealed class ArgumentPairsTests
     private static readonly RootCommand Root = [new Command("serve"), new Command("create-token"), new Command("plugins")];
 
     [Fact]
-    public void Prepare_NoCommand_MeansServe() => Assert.Equal(["serve", "a.db", "-p", "0"], ArgumentPairs.Prepare(Root, ["a.db", "-p", "0"]));
+    public void Prepare_NoCommand_MeansServe() =>
+        Assert.Equal(["serve", "a.db", "-p", "0"], ArgumentPairs.Prepare(Root, ["a.db", "-p", "0"]));
 
     [Fact]
     public void Prepare_NoArguments_MeansServe() => Assert.Equal(["serve"], ArgumentPairs.Prepare(Root, []));
@@ -50,5 +51,6 @@ public sealed class ArgumentPairsTests
     [InlineData(2, "install")]
     [InlineData(1, "publish")]
     [InlineData(1, "uninstall", "x")]
-    public async Task Run_WrongUsage_EndsWithItsCode(int code, params string[] args) => Assert.Equal(code, await DatasetteCommand.RunAsync(args, []));
+    public async Task Run_WrongUsage_EndsWithItsCode(int code, params string[] args) =>
+        Assert.Equal(code, await DatasetteCommand.RunAsync(args, []));
 }

@@ -46,7 +46,11 @@ internal static partial class HtmlFacts
             ["messages"] = new JsonArray(
                 InMain(document, ".message-info, .message-warning, .message-error")
                     .Select(e =>
-                        (JsonNode)new JsonArray(e.ClassList.First(c => c.StartsWith("message-", StringComparison.Ordinal))["message-".Length..], Text(e))
+                        (JsonNode)
+                            new JsonArray(
+                                e.ClassList.First(c => c.StartsWith("message-", StringComparison.Ordinal))["message-".Length..],
+                                Text(e)
+                            )
                     )
                     .ToArray()
             ),
@@ -72,7 +76,9 @@ internal static partial class HtmlFacts
             ["db_tables"] = new JsonArray(InMain(document, ".db-table").Select(DbTable).ToArray()),
             ["list_items"] = Strings(
                 InMain(document, "li")
-                    .Where(li => li.Closest(".facet-results, details, .extra-wheres") is null && li.QuerySelector("input,select,textarea") is null)
+                    .Where(li =>
+                        li.Closest(".facet-results, details, .extra-wheres") is null && li.QuerySelector("input,select,textarea") is null
+                    )
                     .Select(Text)
             ),
             ["pre"] = new JsonArray(InMain(document, "pre").Select(Pre).ToArray()),
@@ -183,7 +189,8 @@ internal static partial class HtmlFacts
             }
             else
             {
-                field["value"] = type == "textarea" ? control.TextContent : control.GetAttribute("value") ?? (type is "checkbox" or "radio" ? "on" : "");
+                field["value"] =
+                    type == "textarea" ? control.TextContent : control.GetAttribute("value") ?? (type is "checkbox" or "radio" ? "on" : "");
                 if (type is "checkbox" or "radio")
                 {
                     field["checked"] = control.HasAttribute("checked");
@@ -250,7 +257,9 @@ internal static partial class HtmlFacts
 
     private static JsonNode Cell(IElement td)
     {
-        var classes = td.ClassList.Where(c => c.StartsWith("col-", StringComparison.Ordinal) || c.StartsWith("type-", StringComparison.Ordinal));
+        var classes = td.ClassList.Where(c =>
+            c.StartsWith("col-", StringComparison.Ordinal) || c.StartsWith("type-", StringComparison.Ordinal)
+        );
         var cell = new JsonArray(Text(td), string.Join(' ', classes));
         if (Links(td.QuerySelectorAll("a")) is { Count: > 0 } links)
         {
@@ -300,9 +309,10 @@ internal static partial class HtmlFacts
             ["total"] = info.QuerySelector(".facet-info-total") is { } total ? Text(total) : null,
             ["hide"] = info.QuerySelector(".facet-info-name a.cross") is { } hide ? Href(hide) : null,
             ["values"] = values,
-            ["truncated"] = truncated is null ? false
-            : truncated.QuerySelector("a") is { } more ? Href(more)
-            : true,
+            ["truncated"] =
+                truncated is null ? false
+                : truncated.QuerySelector("a") is { } more ? Href(more)
+                : true,
         };
     }
 

@@ -19,7 +19,9 @@ internal static class ProfileRunner
 
     public static async Task<IReadOnlyList<Verdict>> RunAsync(string profile, CancellationToken ct)
     {
-        var definition = JsonNode.Parse(await File.ReadAllTextAsync(Fixtures.PathOf("datasette", "profiles.json"), ct))![profile]!.AsObject();
+        var definition = JsonNode.Parse(await File.ReadAllTextAsync(Fixtures.PathOf("datasette", "profiles.json"), ct))![
+            profile
+        ]!.AsObject();
         var lines = (await File.ReadAllLinesAsync(Fixtures.PathOf("datasette", "recordings", profile + ".jsonl"), ct))
             .Where(line => line.Length > 0)
             // The original puts the prefix twice into some addresses; once is permitted.
@@ -118,15 +120,19 @@ internal static class ProfileRunner
         try
         {
             var mode = (string)line["compare"]!;
-            differences = mode == "walk"
-                ? await WalkAsync(port, line, comparer, ct)
-                : comparer.Compare(line, await SendAsync(port, request, path, ct), mode);
+            differences =
+                mode == "walk"
+                    ? await WalkAsync(port, line, comparer, ct)
+                    : comparer.Compare(line, await SendAsync(port, request, path, ct), mode);
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {
             differences = [new("", "an answer", e.GetType().Name + ": " + e.Message)];
         }
-        differences = differences.Select(d => d with { Got = d.Got.Replace(folder, "{{dir}}", StringComparison.Ordinal) }).Where(d => d.Recorded != d.Got).ToList();
+        differences = differences
+            .Select(d => d with { Got = d.Got.Replace(folder, "{{dir}}", StringComparison.Ordinal) })
+            .Where(d => d.Recorded != d.Got)
+            .ToList();
         var result =
             differences.Count == 0 ? "pass"
             : differences.All(d => IsAllowed(line, d)) ? "deviation"
@@ -158,7 +164,13 @@ internal static class ProfileRunner
         }
         if (count != recorded.Count)
         {
-            differences.Add(new("/pages", recorded.Count.ToString(System.Globalization.CultureInfo.InvariantCulture), count.ToString(System.Globalization.CultureInfo.InvariantCulture)));
+            differences.Add(
+                new(
+                    "/pages",
+                    recorded.Count.ToString(System.Globalization.CultureInfo.InvariantCulture),
+                    count.ToString(System.Globalization.CultureInfo.InvariantCulture)
+                )
+            );
         }
         foreach (var page in recorded)
         {
@@ -181,7 +193,13 @@ internal static class ProfileRunner
 
     private static bool IsAllowed(JsonObject line, Difference difference)
     {
-        if (line["error_text"] is not null && (difference.Pointer.Contains("/error", StringComparison.Ordinal) || difference.Pointer.StartsWith("/html_facts", StringComparison.Ordinal)))
+        if (
+            line["error_text"] is not null
+            && (
+                difference.Pointer.Contains("/error", StringComparison.Ordinal)
+                || difference.Pointer.StartsWith("/html_facts", StringComparison.Ordinal)
+            )
+        )
         {
             return true;
         }
@@ -193,7 +211,9 @@ internal static class ProfileRunner
         {
             return difference.Pointer != "/status" || difference.Got == status.ToString();
         }
-        return (allowed["pointers"]?.AsArray() ?? []).Any(pointer => difference.Pointer.StartsWith((string)pointer!, StringComparison.Ordinal));
+        return (allowed["pointers"]?.AsArray() ?? []).Any(pointer =>
+            difference.Pointer.StartsWith((string)pointer!, StringComparison.Ordinal)
+        );
     }
 
     private static Task<Answer> SendAsync(int port, JsonObject request, string target, CancellationToken ct)

@@ -35,7 +35,9 @@ public sealed class ReplayTests
         await ReportAsync(profile, verdicts);
         var listed = Listed("not-yet.txt", profile).Concat(Listed("deviations.txt", profile)).ToHashSet();
         var broken = verdicts.Where(v => v.Result == "fail" && !listed.Contains(v.Id)).Select(v => v.Line);
-        var done = verdicts.Where(v => v.Result != "fail" && listed.Contains(v.Id)).Select(v => $"{v.Id} passes now: take {profile}/{v.Id} out of its list");
+        var done = verdicts
+            .Where(v => v.Result != "fail" && listed.Contains(v.Id))
+            .Select(v => $"{v.Id} passes now: take {profile}/{v.Id} out of its list");
         Assert.Empty(broken.Concat(done));
     }
 

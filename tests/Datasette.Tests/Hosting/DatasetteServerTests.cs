@@ -17,7 +17,12 @@ public sealed class DatasetteServerTests
         busy.Start();
         var port = ((IPEndPoint)busy.LocalEndpoint).Port;
         var refused = await Assert.ThrowsAsync<StartupException>(() =>
-            DatasetteServer.StartAsync(new ServeOptions { Memory = true, Port = port }, [], TestContext.Current.CancellationToken, logging: Quiet)
+            DatasetteServer.StartAsync(
+                new ServeOptions { Memory = true, Port = port },
+                [],
+                TestContext.Current.CancellationToken,
+                logging: Quiet
+            )
         );
         Assert.Equal(3, refused.ExitCode);
         Assert.Contains($"port {port}", refused.Message, StringComparison.Ordinal);
@@ -69,7 +74,14 @@ public sealed class DatasetteServerTests
     public async Task Insert_ThenRead_CommitsOnce()
     {
         using var folder = new TempFolder();
-        await using var server = await TestServer.StartAsync(new ServeOptions { Files = [folder.Combine("data.db")], Create = true, Root = true });
+        await using var server = await TestServer.StartAsync(
+            new ServeOptions
+            {
+                Files = [folder.Combine("data.db")],
+                Create = true,
+                Root = true,
+            }
+        );
         var database = server.App.Databases["data"]!;
         await database.WriteAsync(
             connection => Datasette.Databases.SqlStatement.Execute(connection, "create table t (id integer primary key, v text)"),

@@ -20,7 +20,11 @@ internal sealed class TestServer(DatasetteServer server) : IAsyncDisposable
     public static async Task<TestServer> StartAsync(ServeOptions options, params DatasettePlugin[] plugins)
     {
         var started = await DatasetteServer.StartAsync(
-            options with { Port = 0, Secret = Secret },
+            options with
+            {
+                Port = 0,
+                Secret = Secret,
+            },
             plugins,
             TestContext.Current.CancellationToken,
             logging: log => log.SetMinimumLevel(LogLevel.None)

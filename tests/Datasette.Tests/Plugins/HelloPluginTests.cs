@@ -38,7 +38,11 @@ public sealed class HelloPluginTests
     [Fact]
     public async Task Sample_ActionInConfiguration_OpensThePage()
     {
-        var options = new ServeOptions { Memory = true, Settings = [("permissions.say-hello", "{\"id\": \"ann\"}"), ("plugins.hello.greeting", "Good day")] };
+        var options = new ServeOptions
+        {
+            Memory = true,
+            Settings = [("permissions.say-hello", "{\"id\": \"ann\"}"), ("plugins.hello.greeting", "Good day")],
+        };
         await using var server = await TestServer.StartAsync(options, new HelloPlugin());
 
         var page = await server.GetAsync("/-/hello", TestServer.Cookie(new JsonObject { ["id"] = "ann" }));

@@ -22,10 +22,22 @@ public sealed class JsonBodyTests
     public void Write_Bytes_AreAnEnvelope() => Assert.Equal("{\"$base64\":true,\"encoded\":\"AAH/\"}", Text(new byte[] { 0, 1, 255 }));
 
     [Fact]
-    public void Write_ColumnTwice_LastValueAtFirstPlace() => Assert.Equal("[{\"a\":3,\"b\":2}]", Text(new JsonRows(["a", "b", "a"], [[1L, 2L, 3L]])));
+    public void Write_ColumnTwice_LastValueAtFirstPlace() =>
+        Assert.Equal(
+            "[{\"a\":3,\"b\":2}]",
+            Text(
+                new JsonRows(
+                    ["a", "b", "a"],
+                    [
+                        [1L, 2L, 3L],
+                    ]
+                )
+            )
+        );
 
     [Fact]
-    public void Write_InfinityAskedFor_IsTheBareWord() => Assert.Equal("-Infinity", Encoding.UTF8.GetString(JsonBody.ToBytes(double.NegativeInfinity, true).Span));
+    public void Write_InfinityAskedFor_IsTheBareWord() =>
+        Assert.Equal("-Infinity", Encoding.UTF8.GetString(JsonBody.ToBytes(double.NegativeInfinity, true).Span));
 
     private static string Text(object? value) => Encoding.UTF8.GetString(JsonBody.ToBytes(value).Span);
 }

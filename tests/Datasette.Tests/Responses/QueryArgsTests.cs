@@ -18,7 +18,8 @@ public sealed class QueryArgsTests
     }
 
     [Fact]
-    public void Replace_Key_DropsTheOldOnes() => Assert.Equal("b=2&_next=a%2Cb", QueryArgs.Parse("_next=x&b=2&_next=y").Replace("_next", "a,b").Raw);
+    public void Replace_Key_DropsTheOldOnes() =>
+        Assert.Equal("b=2&_next=a%2Cb", QueryArgs.Parse("_next=x&b=2&_next=y").Replace("_next", "a,b").Raw);
 
     [Fact]
     public void Parse_InvalidPercent_StaysAsItIs() => Assert.Equal("100%", QueryArgs.Parse("q=100%")["q"]);

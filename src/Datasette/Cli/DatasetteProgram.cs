@@ -1,7 +1,6 @@
-using Datasette.Cli;
 using Datasette.Plugins;
 
-namespace Datasette.Hosting;
+namespace Datasette.Cli;
 
 /// <summary>The program <c>datasette</c>, with the plugins that it was built with.</summary>
 public static class DatasetteProgram

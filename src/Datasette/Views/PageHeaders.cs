@@ -1,0 +1,26 @@
+using System.Globalization;
+using Datasette.Responses;
+
+namespace Datasette.Views;
+
+/// <summary>Headers of answers that show rows.</summary>
+internal static class PageHeaders
+{
+    /// <summary>Addresses of rows may be private: they are not told to sites that a page links to.</summary>
+    public static void NoReferrer(ViewContext v) => v.Http.Response.Headers["Referrer-Policy"] = "no-referrer";
+
+    /// <summary>How long a proxy may keep the answer: the setting, or <c>_ttl</c>.</summary>
+    public static Response Cached(ViewContext v, Response answer)
+    {
+        if (v.App.Options.NoCache || answer.Status != 200)
+        {
+            return answer;
+        }
+        var seconds = v.App.Settings.DefaultCacheTtl;
+        if (v.Args["_ttl"] is { Length: > 0 } text && int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var asked))
+        {
+            seconds = asked;
+        }
+        return answer.With("Cache-Control", seconds == 0 ? "no-cache" : string.Create(CultureInfo.InvariantCulture, $"max-age={seconds}"));
+    }
+}
