@@ -254,8 +254,10 @@ public sealed partial class SimulatedDisk(TimeProvider? time = null) : DurableFi
     {
         lock (_gate)
         {
-            Step("copy access", Full(path));
-            Find(path).AccessLike = Full(like);
+            path = Full(path);
+            Step("copy access", path);
+            // Folders have a mode as well.
+            (_live.GetValueOrDefault(path) is { IsDirectory: true } folder ? folder : Find(path)).AccessLike = Full(like);
         }
     }
 

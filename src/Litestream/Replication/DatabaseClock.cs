@@ -32,14 +32,16 @@ internal sealed class DatabaseClock
 
     internal DateTimeOffset? RetryAt { get; set; }
 
-    internal void See(WalIndexHeader end, DateTimeOffset now)
+    /// <returns>True when the WAL has moved since the last look.</returns>
+    internal bool See(WalIndexHeader end, DateTimeOffset now)
     {
         if (end == _seen)
-            return;
+            return false;
         var elapsed = (now - _seenAt).TotalSeconds;
         var frames = end.Salt == _seen.Salt ? end.LastFrame - (double)_seen.LastFrame : end.LastFrame;
         FramesPerSecond = elapsed > 0 ? Math.Max(0, frames / elapsed) : 0;
         (_seen, _seenAt, LastNews) = (end, now, now);
+        return true;
     }
 
     internal void CycleDone(CheckpointOutcome outcome, WalIndexHeader end, DateTimeOffset now)

@@ -87,6 +87,13 @@ internal sealed class LocalFiles(LtxDirectory directory)
             return _files.Find(f => f.MinTxid == position.Next());
     }
 
+    /// <summary>The file that ends with <paramref name="txid"/>; null when it is not kept.</summary>
+    internal LtxFileInfo? EndingAt(Txid txid)
+    {
+        lock (_lock)
+            return _files.Find(f => f.MaxTxid == txid);
+    }
+
     /// <summary>What waits behind <paramref name="position"/>.</summary>
     internal (long Bytes, long Transactions, DateTimeOffset? Oldest) PendingAfter(Txid position)
     {
@@ -99,13 +106,16 @@ internal sealed class LocalFiles(LtxDirectory directory)
         }
     }
 
-    /// <summary>Deletes what every replica has confirmed, and the oldest beyond <paramref name="maxBytes"/>; the newest file always stays.</summary>
+    /// <summary>
+    /// Deletes what every replica has confirmed but the last such file, which proves after a start that a replica holds this history and no
+    /// other; and the oldest beyond <paramref name="maxBytes"/>. The newest file always stays.
+    /// </summary>
     /// <returns>Files deleted that some replica still needed.</returns>
     internal int Trim(Txid confirmedByAll, long maxBytes)
     {
         lock (_lock)
         {
-            var confirmed = _files.FindIndex(f => f.MaxTxid > confirmedByAll);
+            var confirmed = _files.FindIndex(f => f.MaxTxid >= confirmedByAll);
             RemoveFirst(Math.Min(confirmed < 0 ? _files.Count : confirmed, _files.Count - 1));
             var size = _files.Sum(f => f.SizeBytes);
             var excess = 0;

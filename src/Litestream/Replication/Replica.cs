@@ -9,11 +9,13 @@ namespace Litestream.Replication;
 /// <param name="Files">The local files to upload.</param>
 /// <param name="WriteSnapshot">Writes the whole database at its present position to a replica.</param>
 /// <param name="ReplicaIsAhead">Tells the database to go on behind a transaction.</param>
+/// <param name="Sync">Copies what is to be copied into local files now.</param>
 internal sealed record ReplicaFeed(
     string Name,
     LocalFiles Files,
     Func<ReplicaClient, CancellationToken, Task<LtxFileInfo>> WriteSnapshot,
-    Action<Txid> ReplicaIsAhead
+    Action<Txid> ReplicaIsAhead,
+    Func<CancellationToken, Task> Sync
 );
 
 /// <summary>One destination of one database: uploads what it lacks, in order. Its loop is <see cref="StepAsync"/>.</summary>
@@ -27,6 +29,8 @@ internal sealed class Replica : IAsyncDisposable
     private readonly SemaphoreSlim _gate = new(1, 1);
     private readonly string _name;
     private Txid? _position;
+    private LtxFileInfo? _newest;
+    private bool _isOurs;
     private DateTimeOffset _lastStart = DateTimeOffset.MinValue;
     private bool _toldGenerations;
     private (string Cause, DateTimeOffset At) _logged = ("", DateTimeOffset.MinValue);
@@ -61,6 +65,8 @@ internal sealed class Replica : IAsyncDisposable
         {
             _position ??= await FindPositionAsync(cancellationToken).ConfigureAwait(false);
             Status = Status with { Txid = _position.Value };
+            // There is nothing local yet: what comes goes on behind this position with a whole copy.
+            _isOurs = true;
         }
         finally
         {
@@ -92,7 +98,7 @@ internal sealed class Replica : IAsyncDisposable
             _position = position;
             position = await UploadFromAsync(position, cancellationToken).ConfigureAwait(false);
             Succeeded(position);
-            return position >= _feed.Files.Max;
+            return position == _feed.Files.Max;
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
@@ -117,8 +123,23 @@ internal sealed class Replica : IAsyncDisposable
                 if (!local.IsNone)
                     _services.Log.ReplicaAhead(_feed.Name, _name, position, local);
                 _feed.ReplicaIsAhead(position);
-                return position;
+                _isOurs = true;
+                await _feed.Sync(cancellationToken).ConfigureAwait(false);
+                if (position > _feed.Files.Max)
+                    return position; // there is no database now
+                continue;
             }
+            if (!_isOurs && !await HoldsOurHistoryAsync(position, cancellationToken).ConfigureAwait(false))
+            {
+                // Going on behind another history would mix the two. A transaction that both have is left alone.
+                if (position == local)
+                    _feed.ReplicaIsAhead(position.Next());
+                position = await RebaseAsync(position, cancellationToken).ConfigureAwait(false);
+                Status = Status with { Txid = position, LastUpload = _services.Time.GetUtcNow() };
+            }
+            _isOurs = true;
+            _position = position;
+            local = _feed.Files.Max;
             if (position == local)
                 return position;
             if (_feed.Files.After(position) is { } file)
@@ -128,6 +149,27 @@ internal sealed class Replica : IAsyncDisposable
             _position = position;
             Status = Status with { Txid = position, LastUpload = _services.Time.GetUtcNow() };
         }
+    }
+
+    /// <summary>
+    /// True when the store's last file is that of our own history: empty, or of the time that our file of that transaction has. Asked once
+    /// after a start. Local state may have been lost while the store could not be reached, and begun anew from the first transaction.
+    /// </summary>
+    private async Task<bool> HoldsOurHistoryAsync(Txid position, CancellationToken cancellationToken)
+    {
+        if (position.IsNone)
+            return true;
+        if (_newest is not { } remote || _feed.Files.EndingAt(position) is not { } local)
+            return false;
+        var theirs = await _client.OpenAsync(remote, 0, LtxHeader.Size, cancellationToken).ConfigureAwait(false);
+        await using var closing = theirs.ConfigureAwait(false);
+        var ours = _feed.Files.Directory.OpenRead(local);
+        await using var closingOurs = ours.ConfigureAwait(false);
+        var bytes = new byte[LtxHeader.Size];
+        await theirs.ReadExactlyAsync(bytes, cancellationToken).ConfigureAwait(false);
+        var time = LtxHeader.Read(bytes).Timestamp;
+        await ours.ReadExactlyAsync(bytes, cancellationToken).ConfigureAwait(false);
+        return LtxHeader.Read(bytes).Timestamp == time;
     }
 
     private async Task<Txid> UploadFileAsync(LtxFileInfo file, CancellationToken cancellationToken)
@@ -157,12 +199,13 @@ internal sealed class Replica : IAsyncDisposable
     private async Task<Txid> FindPositionAsync(CancellationToken cancellationToken)
     {
         var position = Txid.None;
+        _newest = null;
         for (var level = LtxFileInfo.SnapshotLevel; level >= LtxFileInfo.MinLevel; level--)
         {
             var files = _client.ListAsync(level, Txid.None, TimestampAccuracy.Listing, cancellationToken);
             await foreach (var file in files.ConfigureAwait(false))
-                if (file.MaxTxid > position)
-                    position = file.MaxTxid;
+                if (file.MaxTxid >= position)
+                    (position, _newest) = (file.MaxTxid, file);
         }
         _services.Log.ReplicaPosition(_feed.Name, _name, Status.Location, position);
         if (!_toldGenerations && await _client.HasGenerationsAsync(cancellationToken).ConfigureAwait(false))
@@ -180,7 +223,7 @@ internal sealed class Replica : IAsyncDisposable
         Failure = null;
         if (Status.Failures > 0)
             _services.Log.ReplicaRecovered(_feed.Name, _name, Status.Failures);
-        var state = position >= _feed.Files.Max ? ReplicationState.Current : ReplicationState.CatchingUp;
+        var state = position == _feed.Files.Max ? ReplicationState.Current : ReplicationState.CatchingUp;
         Status = Status with
         {
             State = state,

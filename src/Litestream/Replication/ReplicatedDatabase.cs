@@ -13,6 +13,9 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
     private static readonly TimeSpan MissingFileLook = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan DiscoverPatience = TimeSpan.FromSeconds(5);
 
+    /// <summary>After 1, 2, 4 … 1,024 ms, two seconds in all.</summary>
+    private const int LastLookAgain = 11;
+
     private readonly DatabaseOptions _options;
     private readonly EngineServices _services;
     private readonly LocalFiles _files;
@@ -29,6 +32,9 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
     private bool _localLoaded;
     private volatile bool _isWatched;
 
+    /// <summary>Looks made since a write was told that no commit has followed yet; <see cref="LastLookAgain"/>: none is awaited.</summary>
+    private volatile int _lookAgain = LastLookAgain;
+
     /// <summary>Creates it; nothing is opened yet.</summary>
     /// <param name="options">Its settings; the path is absolute.</param>
     /// <param name="replicas">Opened stores of its replicas with their names, in configured order.</param>
@@ -43,7 +49,7 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
     {
         (_options, _services, _wake) = (options, services, wake);
         _files = new LocalFiles(new LtxDirectory(services.Files, MetaPathOf(options)));
-        var feed = new ReplicaFeed(options.Path, _files, WriteSnapshotAsync, GoOnBehind);
+        var feed = new ReplicaFeed(options.Path, _files, WriteSnapshotAsync, GoOnBehind, SyncAsync);
         Replicas = [.. replicas.Select(r => new Replica(r.Name, r.Options, r.Client, feed, services))];
         _shipInterval =
             options.MonitorInterval ?? (replicas.Count == 0 ? TimeSpan.FromSeconds(1) : replicas.Min(r => r.Options.SyncInterval));
@@ -128,16 +134,11 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
     private async Task<DateTimeOffset?> LookAsync(CancellationToken cancellationToken)
     {
         var source = _session!.Source;
-        if (source.HasMoved)
-        {
-            _services.Log.Replaced(_options.Path);
-            CloseSession();
-            _forceFull = FullReason.DatabaseReplaced;
-            return _services.Time.GetUtcNow();
-        }
         var now = _services.Time.GetUtcNow();
         var end = source.Look();
-        _clock.See(end, now);
+        PassOn(_session);
+        if (_clock.See(end, now))
+            _lookAgain = LastLookAgain;
         _session.FollowRestart(end);
         var isCopied = _session.IsCopied(end);
         if (_clock.NextCycle <= now && _checkpointPolicy.IsDueBySize(end, _clock.LastCycle))
@@ -170,7 +171,13 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
             if (due < next)
                 next = due > now ? due : now + CheckpointPolicy.MinLookPause;
         }
-        if (_options.MonitorInterval is null && _services.Watcher.Arm(source.Wal.Path, _wake))
+        if (_lookAgain < LastLookAgain)
+        {
+            var again = now + TimeSpan.FromMilliseconds(1 << _lookAgain++);
+            if (again < next)
+                next = again;
+        }
+        if (_options.MonitorInterval is null && _services.Watcher.Arm(source.Wal.Path, OnWrite))
         {
             _isWatched = true;
             // A commit between the look and the arming was told to nobody.
@@ -182,6 +189,17 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
             _isWatched = true; // commits of this process are still told
         }
         return next;
+    }
+
+    /// <summary>
+    /// Frames were written. SQLite publishes the commit a moment later, after its fsync, and without a sign that could be watched: so the WAL
+    /// is looked at again until the commit shows.
+    /// </summary>
+    private void OnWrite()
+    {
+        if (_lookAgain >= LastLookAgain)
+            _lookAgain = 0;
+        _wake();
     }
 
     private DateTimeOffset? NextLookWhileWriting(WalIndexHeader end)
@@ -199,10 +217,14 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
         TrimLocalFiles();
     }
 
+    /// <summary>Tells the session what replicas and earlier sessions have found out: then something is to be copied even in silence.</summary>
+    private void PassOn(SourceSession session) =>
+        (session.Floor, session.ForceFull) = (_floor > session.Floor ? _floor : session.Floor, _forceFull ?? session.ForceFull);
+
     private async Task SyncSessionAsync(CancellationToken cancellationToken)
     {
         var session = _session!;
-        (session.Floor, session.ForceFull) = (_floor > session.Floor ? _floor : session.Floor, _forceFull ?? session.ForceFull);
+        PassOn(session);
         var start = _services.Time.GetTimestamp();
         await session.SyncAsync(cancellationToken).ConfigureAwait(false);
         _forceFull = null;
@@ -243,8 +265,14 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
     /// <returns>False when there is no database yet.</returns>
     private async Task<bool> OpenIfNeededAsync(CancellationToken cancellationToken)
     {
-        if (_session is not null)
+        if (_session is { Source.HasMoved: false })
             return true;
+        if (_session is not null)
+        {
+            _services.Log.Replaced(_options.Path);
+            CloseSession();
+            _forceFull = FullReason.DatabaseReplaced;
+        }
         if (!SourceConnection.Exists(_options.Path))
         {
             SetState(ReplicationState.Starting, "the file is not there yet");
@@ -310,7 +338,7 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
 
     private void GoOnBehind(Txid txid)
     {
-        if (txid <= _floor || txid <= _files.Max)
+        if (txid <= _floor || txid < _files.Max)
             return;
         _floor = txid;
         _wake();
@@ -344,6 +372,7 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
     private async Task<(SourceSnapshot Snapshot, SyncPosition Position)> OpenSnapshotAsync(CancellationToken cancellationToken)
     {
         await _gate.WaitAsync(cancellationToken).ConfigureAwait(false);
+        var before = _files.Max;
         try
         {
             if (!await OpenIfNeededAsync(cancellationToken).ConfigureAwait(false))
@@ -372,6 +401,8 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
         finally
         {
             _gate.Release();
+            if (_files.Max != before)
+                FileAdded?.Invoke();
         }
     }
 
@@ -431,7 +462,15 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
     {
         await _gate.WaitAsync().ConfigureAwait(false);
         CloseSession();
-        TrimLocalFiles();
+        try
+        {
+            TrimLocalFiles();
+        }
+        catch (LitestreamException e)
+        {
+            // Only room is lost: the next start trims again. The lock must go in any case.
+            _services.Log.StepFailed(_options.Path, e.Message, TimeSpan.Zero);
+        }
         _engineLock?.Dispose();
         _engineLock = null;
         SetState(ReplicationState.Stopped, null);

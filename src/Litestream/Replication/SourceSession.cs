@@ -94,8 +94,14 @@ internal sealed class SourceSession : IDisposable
         switch (plan)
         {
             case SyncPlan.Incremental increment:
-                Apply(await _sync.IncrementalAsync(Source, Position!, end, increment.AfterFrame, cancellationToken).ConfigureAwait(false));
-                return Position!.EndOffset >= end.EndOffset;
+                // In pieces to the end that was seen, not to one that a quick writer moves on for ever: checkpoints wait behind this.
+                var copied = increment.AfterFrame;
+                do
+                {
+                    Apply(await _sync.IncrementalAsync(Source, Position!, end, copied, cancellationToken).ConfigureAwait(false));
+                    copied = Position!.EndFrame;
+                } while (copied < end.LastFrame);
+                return true;
             case SyncPlan.Full full:
                 if (Source.IsEmpty)
                     return true; // a database of no pages: nothing was ever committed

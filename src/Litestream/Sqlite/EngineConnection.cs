@@ -87,7 +87,11 @@ internal sealed class EngineConnection : IDisposable
         Span<byte> header = stackalloc byte[WalIndexHeader.Size];
         var rc = NativeSqlite.SnapshotGet(_db, header);
         if (rc == NativeSqlite.Ok)
-            return WalIndexHeader.Read(header);
+        {
+            // A WAL that was emptied before anybody wrote to it has salts, but no page size yet.
+            var read = WalIndexHeader.Read(header);
+            return read.PageSize == 0 ? read with { PageSize = pageSize } : read;
+        }
         if ((rc & 0xff) == 1) // SQLITE_ERROR is documented for a WAL that nobody has written yet.
             return WalIndexHeader.Empty(pageSize);
         throw Failure(rc, "snapshot");

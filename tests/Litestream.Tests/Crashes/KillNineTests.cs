@@ -37,7 +37,7 @@ public sealed partial class KillNineTests(ITestOutputHelper output)
         var (reported, last, known) = (Txid.None, 0L, 0);
         for (var round = 0; round < Rounds; round++)
         {
-            var said = await RunAndKillAsync(folder, path, replica, random);
+            var said = await RunAndKillAsync(folder, path, replica, reported, random);
             if (said > reported)
                 (reported, known) = (said, known + 1);
             if (reported.IsNone)
@@ -56,7 +56,7 @@ public sealed partial class KillNineTests(ITestOutputHelper output)
     }
 
     /// <returns>The last transaction that the engine had reported as replicated before it died.</returns>
-    private static async Task<Txid> RunAndKillAsync(TempFolder folder, string path, string replica, Random random)
+    private static async Task<Txid> RunAndKillAsync(TempFolder folder, string path, string replica, Txid reported, Random random)
     {
         var port = Processes.FreePort();
         var config = folder.Combine("litestream.yml");
@@ -74,7 +74,7 @@ public sealed partial class KillNineTests(ITestOutputHelper output)
         await using var engine = TestProcess.Start(Engine, ["replicate", "-config", config]);
         var said = Txid.None;
         if (random.Next(4) > 0)
-            said = await WaitForReportAsync(engine, port);
+            said = await WaitForReportAsync(engine, port, reported);
         await Task.Delay(random.Next(250), Token);
         if (!said.IsNone && await AskAsync(port) is { IsNone: false } later)
             said = later;
@@ -84,12 +84,12 @@ public sealed partial class KillNineTests(ITestOutputHelper output)
         return said;
     }
 
-    private static async Task<Txid> WaitForReportAsync(TestProcess engine, int port)
+    private static async Task<Txid> WaitForReportAsync(TestProcess engine, int port, Txid reported)
     {
         for (var tries = 0; tries < 2000; tries++)
         {
             Assert.False(engine.HasExited, engine.Output);
-            if (await AskAsync(port) is { IsNone: false } txid)
+            if (await AskAsync(port) is var txid && txid > reported)
                 return txid;
             await Task.Delay(5, Token);
         }
