@@ -7,32 +7,32 @@ namespace Datasette.Configuration;
 /// <summary>Replaces <c>{"$env": NAME}</c> and <c>{"$file": PATH}</c> by what they refer to (C078).</summary>
 internal static class SecretReferences
 {
-    public static JsonNode? Resolve(JsonNode? node, string[] path, DatasetteConfig config)
+    public static JsonNode? Resolve(JsonNode? node, string[] path, Func<string[], SourcePosition?> locate)
     {
         switch (node)
         {
             case JsonObject { Count: 1 } map when Text(map["$env"]) is { } name:
                 return Environment.GetEnvironmentVariable(name) is { } variable ? JsonValue.Create(variable) : null;
             case JsonObject { Count: 1 } map when Text(map["$file"]) is { } file:
-                return JsonValue.Create(ReadFile(file, path, config));
+                return JsonValue.Create(ReadFile(file, path, locate));
             case JsonObject map:
                 var result = new JsonObject();
                 foreach (var (key, value) in map)
                 {
-                    result[key] = Resolve(value, [.. path, key], config);
+                    result[key] = Resolve(value, [.. path, key], locate);
                 }
 
                 return result;
             case JsonArray list:
                 return new JsonArray([
-                    .. list.Select((item, i) => Resolve(item, [.. path, i.ToString(CultureInfo.InvariantCulture)], config)),
+                    .. list.Select((item, i) => Resolve(item, [.. path, i.ToString(CultureInfo.InvariantCulture)], locate)),
                 ]);
             default:
                 return node?.DeepClone();
         }
     }
 
-    private static string ReadFile(string file, string[] path, DatasetteConfig config)
+    private static string ReadFile(string file, string[] path, Func<string[], SourcePosition?> locate)
     {
         try
         {
@@ -40,7 +40,7 @@ internal static class SecretReferences
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new StartupException($"{config.Locate(path)}: cannot read the file of {{\"$file\": \"{file}\"}}: {e.Message}", 1, e);
+            throw new StartupException($"{locate(path)}: cannot read the file of {{\"$file\": \"{file}\"}}: {e.Message}", 1, e);
         }
     }
 

@@ -65,7 +65,7 @@ internal sealed class ReadPool(ConnectionFactory factory, int size, TimeProvider
 
     private ReadConnection Take()
     {
-        ObjectDisposedException.ThrowIf(_isDisposed, typeof(Database));
+        ObjectDisposedException.ThrowIf(_isDisposed, this);
         return _idle.TryPop(out var reader) ? reader : OpenOwn();
     }
 

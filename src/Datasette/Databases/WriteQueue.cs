@@ -48,7 +48,7 @@ internal sealed class WriteQueue : IAsyncDisposable
                 result.SetException(e);
             }
         });
-        ObjectDisposedException.ThrowIf(!accepted, typeof(Database));
+        ObjectDisposedException.ThrowIf(!accepted, this);
         EnsureStarted();
         return result.Task;
     }
