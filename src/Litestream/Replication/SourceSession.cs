@@ -120,7 +120,9 @@ internal sealed class SourceSession : IDisposable
     private void Apply(SyncResult result)
     {
         Position = result.Position;
-        _held = Source.HasReader;
+        // A reader that began on slot 0 before all was copied lets the WAL restart over the rest: it counts only when its mark is reached.
+        var isBehindReader = Position.Salt == Source.ReaderMark.Salt && Position.EndFrame < Source.ReaderMark.LastFrame;
+        _held = Source.HasReader && (_held || !isBehindReader);
         _files.Add(result.File);
         _copied(result);
     }

@@ -49,6 +49,12 @@ internal sealed class WalSync(LtxDirectory directory, DurableFiles files, Databa
                             source.File.ReadPages(number, page.Span, end.PageSize); // grown, but never written to the WAL: a free page
                         await encoder.WritePageAsync(number, page, ct).ConfigureAwait(false);
                     }
+                    // Without a hold since the last sync a writer may have restarted the WAL under the copy: then nothing of it is believed.
+                    if (source.Look().Salt != end.Salt)
+                        throw new LitestreamException(LitestreamError.Corrupt, $"{source.Wal.Path} was restarted while it was copied")
+                        {
+                            Path = source.Wal.Path,
+                        };
                 },
                 cancellationToken
             )
