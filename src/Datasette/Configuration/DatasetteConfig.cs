@@ -75,7 +75,7 @@ public sealed class DatasetteConfig
     public JsonNode? PluginConfig(string plugin, string? database = null, string? table = null, bool fallback = true)
     {
         var path = PluginPath(plugin, database, table, fallback);
-        return path is null ? null : SecretReferences.Resolve(Find(path), path, at => $"{Locate(at)}");
+        return path is null ? null : SecretReferences.Resolve(Find(path), path, Locate);
     }
 
     /// <summary>The path at which <see cref="PluginConfig"/> finds a plugin's configuration, for <see cref="Locate"/>; null when there is none.</summary>

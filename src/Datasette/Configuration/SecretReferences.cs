@@ -7,7 +7,7 @@ namespace Datasette.Configuration;
 /// <summary>Replaces <c>{"$env": NAME}</c> and <c>{"$file": PATH}</c> by what they refer to (C078).</summary>
 internal static class SecretReferences
 {
-    public static JsonNode? Resolve(JsonNode? node, string[] path, Func<string[], string> locate)
+    public static JsonNode? Resolve(JsonNode? node, string[] path, Func<string[], SourcePosition?> locate)
     {
         switch (node)
         {
@@ -32,7 +32,7 @@ internal static class SecretReferences
         }
     }
 
-    private static string ReadFile(string file, string[] path, Func<string[], string> locate)
+    private static string ReadFile(string file, string[] path, Func<string[], SourcePosition?> locate)
     {
         try
         {

@@ -38,9 +38,9 @@ internal static class DatabaseOptionsValidator
     internal static void RequireApart(DatabaseOptions one, DatabaseOptions other)
     {
         Require(one.Path != other.Path, other, "it is replicated already", other.Path);
-        var folder = Path.GetFullPath(ReplicatedDatabase.MetaPathOf(other));
+        var folder = Path.GetFullPath(EngineFolder.Of(other));
         Require(
-            Path.GetFullPath(ReplicatedDatabase.MetaPathOf(one)) != folder,
+            Path.GetFullPath(EngineFolder.Of(one)) != folder,
             other,
             $"its metadata folder is that of {one.Path}",
             folder

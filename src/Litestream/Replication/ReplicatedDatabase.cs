@@ -8,13 +8,8 @@ namespace Litestream.Replication;
 /// <summary>One source database. Its mutable state is behind one gate; its loop is <see cref="StepAsync"/>.</summary>
 internal sealed class ReplicatedDatabase : IAsyncDisposable
 {
-    /// <summary>Period of the look that finds commits whose event was lost, when no monitor interval is set.</summary>
-    internal static readonly TimeSpan SafetyLook = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan MissingFileLook = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan DiscoverPatience = TimeSpan.FromSeconds(5);
-
-    /// <summary>After 1, 2, 4 … 1,024 ms, two seconds in all.</summary>
-    private const int LastLookAgain = 11;
 
     private readonly DatabaseOptions _options;
     private readonly EngineServices _services;
@@ -22,18 +17,14 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
     private readonly CheckpointPolicy _checkpointPolicy;
     private readonly BackoffPolicy _backoff = new(TimeSpan.FromSeconds(1));
     private readonly SemaphoreSlim _gate = new(1, 1);
-    private readonly TimeSpan _shipInterval;
     private readonly Action _wake;
     private readonly DatabaseClock _clock = new();
+    private readonly LookSchedule _schedule;
     private SourceSession? _session;
     private IDisposable? _engineLock;
     private Txid _floor;
     private FullReason? _forceFull;
     private bool _localLoaded;
-    private volatile bool _isWatched;
-
-    /// <summary>Looks made since a write was told that no commit has followed yet; <see cref="LastLookAgain"/>: none is awaited.</summary>
-    private volatile int _lookAgain = LastLookAgain;
 
     /// <summary>Creates it; nothing is opened yet.</summary>
     /// <param name="options">Its settings; the path is absolute.</param>
@@ -48,15 +39,14 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
     )
     {
         (_options, _services, _wake) = (options, services, wake);
-        _files = new LocalFiles(new LtxDirectory(services.Files, MetaPathOf(options)));
+        _files = new LocalFiles(new LtxDirectory(services.Files, EngineFolder.Of(options)));
         var feed = new ReplicaFeed(options.Path, _files, WriteSnapshotAsync, GoOnBehind, SyncAsync);
         Replicas = [.. replicas.Select(r => new Replica(r.Name, r.Options, r.Client, feed, services))];
-        _shipInterval =
-            options.MonitorInterval ?? (replicas.Count == 0 ? TimeSpan.FromSeconds(1) : replicas.Min(r => r.Options.SyncInterval));
         _checkpointPolicy = new CheckpointPolicy(
             options.MinCheckpointPageCount ?? CheckpointPolicy.DefaultFrameLimit,
             options.CheckpointInterval
         );
+        _schedule = new LookSchedule(options, services, _checkpointPolicy, _clock, wake);
         Status = new DatabaseStatus { Path = options.Path, Since = services.Time.GetUtcNow() };
     }
 
@@ -71,11 +61,7 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
     internal event Action? FileAdded;
 
     /// <summary>True while the next commit would be told by an event: a notice from this process is worth a step only then.</summary>
-    internal bool IsWatched => _isWatched;
-
-    /// <summary>The folder of the engine's own files for a database.</summary>
-    internal static string MetaPathOf(DatabaseOptions options) =>
-        options.MetaPath ?? Path.Combine(Path.GetDirectoryName(options.Path) ?? "", $".{Path.GetFileName(options.Path)}-litestream");
+    internal bool IsWatched => _schedule.IsWatched;
 
     /// <summary>Looks at the WAL and does what is due: open, copy, checkpoint.</summary>
     /// <returns>When to be called again.</returns>
@@ -85,7 +71,7 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
         var before = _files.Max;
         try
         {
-            _isWatched = false;
+            _schedule.BeginLook();
             if (_clock.RetryAt is { } retry && _services.Time.GetUtcNow() < retry)
                 return retry;
             var next = await OpenIfNeededAsync(cancellationToken).ConfigureAwait(false)
@@ -138,76 +124,17 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
         var end = source.Look();
         PassOn(_session);
         if (_clock.See(end, now))
-            _lookAgain = LastLookAgain;
+            _schedule.CommitSeen();
         _session.FollowRestart(end);
         var isCopied = _session.IsCopied(end);
         if (_clock.NextCycle <= now && _checkpointPolicy.IsDueBySize(end, _clock.LastCycle))
             await CheckpointAsync(end, inSilence: false, cancellationToken).ConfigureAwait(false);
-        else if (!isCopied && now - _clock.LastShip >= _shipInterval)
+        else if (!isCopied && now - _clock.LastShip >= _schedule.ShipInterval)
             await CopyAsync(cancellationToken).ConfigureAwait(false);
         else if (isCopied && _clock.NextCycle <= now && _checkpointPolicy.IsDueBySilence(end, _clock.LastCycle, now - _clock.LastNews))
             await CheckpointAsync(end, inSilence: true, cancellationToken).ConfigureAwait(false);
         end = source.Look();
-        return _session.IsCopied(end) ? WatchOrLook(source, end) : NextLookWhileWriting(end);
-    }
-
-    /// <summary>Everything is copied: sleep until the next commit, the safety look, or the checkpoint after silence.</summary>
-    private DateTimeOffset? WatchOrLook(SourceConnection source, WalIndexHeader end)
-    {
-        var now = _services.Time.GetUtcNow();
-        var period = _options.MonitorInterval ?? (_services.Watcher.TellsWrites ? SafetyLook : TimeSpan.FromSeconds(1));
-        // All databases look on the same beat, so that five hundred of them wake the process once and not five hundred times.
-        var beat = period.Ticks;
-        var next = new DateTimeOffset((now.Ticks / beat + 1) * beat, TimeSpan.Zero);
-        if (
-            _checkpointPolicy.Interval > TimeSpan.Zero
-            && end.LastFrame > 0
-            && _checkpointPolicy.IsDueBySilence(end, _clock.LastCycle, TimeSpan.MaxValue)
-        )
-        {
-            var due = _clock.LastNews + _checkpointPolicy.Interval;
-            if (due < _clock.NextCycle)
-                due = _clock.NextCycle;
-            if (due < next)
-                next = due > now ? due : now + CheckpointPolicy.MinLookPause;
-        }
-        if (_lookAgain < LastLookAgain)
-        {
-            var again = now + TimeSpan.FromMilliseconds(1 << _lookAgain++);
-            if (again < next)
-                next = again;
-        }
-        if (_options.MonitorInterval is null && _services.Watcher.Arm(source.Wal.Path, OnWrite))
-        {
-            _isWatched = true;
-            // A commit between the look and the arming was told to nobody.
-            if (source.Look() != end)
-                return now;
-        }
-        else if (_options.MonitorInterval is null)
-        {
-            _isWatched = true; // commits of this process are still told
-        }
-        return next;
-    }
-
-    /// <summary>
-    /// Frames were written. SQLite publishes the commit a moment later, after its fsync, and without a sign that could be watched: so the WAL
-    /// is looked at again until the commit shows.
-    /// </summary>
-    private void OnWrite()
-    {
-        if (_lookAgain >= LastLookAgain)
-            _lookAgain = 0;
-        _wake();
-    }
-
-    private DateTimeOffset? NextLookWhileWriting(WalIndexHeader end)
-    {
-        var now = _services.Time.GetUtcNow();
-        var untilShip = _clock.LastShip + _shipInterval - now;
-        var longest = untilShip > CheckpointPolicy.MinLookPause ? untilShip : CheckpointPolicy.MinLookPause;
-        return now + _checkpointPolicy.NextLook(end, _clock.FramesPerSecond, longest);
+        return _session.IsCopied(end) ? _schedule.AfterEverythingIsCopied(source, end) : _schedule.WhileWriting(end);
     }
 
     private async Task CopyAsync(CancellationToken cancellationToken)
@@ -278,7 +205,7 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
             SetState(ReplicationState.Starting, "the file is not there yet");
             return false;
         }
-        TakeEngineLock();
+        _engineLock ??= EngineFolder.Lock(_services.Files, _options);
         if (!_localLoaded)
         {
             _files.Directory.CreateLevel(LtxFileInfo.MinLevel);
@@ -292,29 +219,6 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
         var txid = _session.Position?.Txid ?? Txid.None;
         _services.Log.Opened(_options.Path, txid, _session.Source.PageSize, _session.Source.Wal.Path);
         return true;
-    }
-
-    private void TakeEngineLock()
-    {
-        if (_engineLock is not null)
-            return;
-        var folder = MetaPathOf(_options);
-        var created = !_services.Files.DirectoryExists(folder);
-        _services.Files.CreateDirectory(folder);
-        if (created)
-            _services.Files.CopyAccess(Path.GetDirectoryName(_options.Path)!, folder);
-        var path = Path.Combine(folder, "engine.lock");
-        _engineLock =
-            _services.Files.TryLock(path, $"{Environment.MachineName}:{Environment.ProcessId}")
-            ?? throw new LitestreamException(
-                LitestreamError.Locked,
-                $"{_options.Path}: another engine replicates it already: {_services.Files.ReadAllText(path) ?? "unknown"}"
-            )
-            {
-                IsTransient = true,
-                Hint = "stop that process, or give one of the two another meta-path and other replicas",
-                Path = path,
-            };
     }
 
     /// <summary>Without local files only the replicas know which transaction is next. One that cannot be reached is asked again later.</summary>

@@ -28,7 +28,11 @@ public sealed class ReadmeExamplesTests(ITestOutputHelper output) : IDisposable
                     - url: {{Url(server, bucket, "my_database")}}
             """
         );
-        await using var process = await DatasetteProcess.StartAsync(_folder, ["my_database.db", "-m", "metadata.yaml", "--root"], Keys(server));
+        await using var process = await DatasetteProcess.StartAsync(
+            _folder,
+            ["my_database.db", "-m", "metadata.yaml", "--root"],
+            Keys(server)
+        );
         await UntilAsync(() => RestoredAsync(server, bucket, "my_database"), "first"); // the first snapshot is there
 
         var worst = TimeSpan.Zero;
@@ -39,7 +43,9 @@ public sealed class ReadmeExamplesTests(ITestOutputHelper output) : IDisposable
             await UntilAsync(() => GenuineAsync(server, bucket, "my_database"), $"row {i}");
             var genuine = clock.Elapsed;
             await UntilAsync(() => RestoredAsync(server, bucket, "my_database"), $"row {i}");
-            output.WriteLine($"row {i}: genuine 0.5.17 shows it after {genuine.TotalMilliseconds:F0} ms (its start included), our restore after {clock.Elapsed.TotalMilliseconds:F0} ms");
+            output.WriteLine(
+                $"row {i}: genuine 0.5.17 shows it after {genuine.TotalMilliseconds:F0} ms (its start included), our restore after {clock.Elapsed.TotalMilliseconds:F0} ms"
+            );
             worst = clock.Elapsed > worst ? clock.Elapsed : worst;
         }
         Assert.True(worst < TimeSpan.FromSeconds(20), $"a row took {worst}");
@@ -61,7 +67,11 @@ public sealed class ReadmeExamplesTests(ITestOutputHelper output) : IDisposable
                 - {{Url(server, bucket, "$DB_NAME")}}
             """
         );
-        await using var process = await DatasetteProcess.StartAsync(_folder, ["one.db", "two.db", "-m", "metadata.yaml", "--root"], Keys(server));
+        await using var process = await DatasetteProcess.StartAsync(
+            _folder,
+            ["one.db", "two.db", "-m", "metadata.yaml", "--root"],
+            Keys(server)
+        );
         await InsertAsync(process, "one", "into one");
         await InsertAsync(process, "two", "into two");
         foreach (var name in new[] { "one", "two" })

@@ -55,7 +55,7 @@ internal sealed class Circle : IAsyncDisposable
 
     internal string Replica { get; }
 
-    internal string LocalFolder => System.IO.Path.Combine(ReplicatedDatabase.MetaPathOf(Options), "ltx", "0");
+    internal string LocalFolder => System.IO.Path.Combine(EngineFolder.Of(Options), "ltx", "0");
 
     internal DatabaseOptions Options { get; set; }
 

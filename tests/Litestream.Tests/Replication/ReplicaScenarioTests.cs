@@ -65,7 +65,7 @@ public sealed class ReplicaScenarioTests
         await using var circle = await Circle.RunningAsync(2);
         Assert.True(await circle.StopAsync());
         circle.App.Dispose();
-        Directory.Delete(ReplicatedDatabase.MetaPathOf(circle.Options), recursive: true);
+        Directory.Delete(EngineFolder.Of(circle.Options), recursive: true);
         foreach (var suffix in new[] { "", "-wal", "-shm" })
             File.Delete(circle.Path + suffix);
         await circle.StartAsync();
@@ -150,7 +150,7 @@ public sealed class ReplicaScenarioTests
         await using var circle = await Circle.RunningAsync(5);
         var before = await circle.RestoreAsync();
         await circle.KillAsync();
-        Directory.Delete(ReplicatedDatabase.MetaPathOf(circle.Options), recursive: true);
+        Directory.Delete(EngineFolder.Of(circle.Options), recursive: true);
         circle.Write(3);
         await circle.StartAsync();
         await circle.RequireRestorableAsync();
@@ -185,7 +185,7 @@ public sealed class ReplicaScenarioTests
         }
         var old = await RestoreAsync(circle, bucket);
         await circle.KillAsync();
-        Directory.Delete(ReplicatedDatabase.MetaPathOf(circle.Options), recursive: true);
+        Directory.Delete(EngineFolder.Of(circle.Options), recursive: true);
         fails = true;
         await circle.StartAsync();
         for (var i = 0; i < transactionsMeanwhile; i++)
