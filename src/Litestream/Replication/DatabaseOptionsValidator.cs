@@ -39,12 +39,7 @@ internal static class DatabaseOptionsValidator
     {
         Require(one.Path != other.Path, other, "it is replicated already", other.Path);
         var folder = Path.GetFullPath(EngineFolder.Of(other));
-        Require(
-            Path.GetFullPath(EngineFolder.Of(one)) != folder,
-            other,
-            $"its metadata folder is that of {one.Path}",
-            folder
-        );
+        Require(Path.GetFullPath(EngineFolder.Of(one)) != folder, other, $"its metadata folder is that of {one.Path}", folder);
         var shared = one
             .Replicas.Select(r => r.Url.ToString())
             .Intersect(other.Replicas.Select(r => r.Url.ToString()), StringComparer.Ordinal);

@@ -7,8 +7,7 @@ internal static class EngineFolder
 {
     /// <summary>As configured, else <c>.NAME-litestream</c> beside the database, as Litestream has it.</summary>
     internal static string Of(DatabaseOptions options) =>
-        options.MetaPath
-        ?? Path.Combine(Path.GetDirectoryName(options.Path) ?? "", $".{Path.GetFileName(options.Path)}-litestream");
+        options.MetaPath ?? Path.Combine(Path.GetDirectoryName(options.Path) ?? "", $".{Path.GetFileName(options.Path)}-litestream");
 
     /// <summary>Makes the folder and takes its lock, which ends with the process or when disposed.</summary>
     /// <exception cref="LitestreamException"><see cref="LitestreamError.Locked"/>: another engine has it; the message names it.</exception>
