@@ -22,15 +22,27 @@ internal sealed class YamlDocument
     /// <exception cref="LitestreamException">The text is no YAML, or its top is no mapping.</exception>
     public static ConfigMapping Parse(string file, string text)
     {
+        var document = new YamlDocument(file, text);
         try
         {
-            return new YamlDocument(file, text).Root();
+            return document.Root();
         }
         catch (YamlException e)
         {
             throw Problem(e, file, text);
         }
+        catch (Exception e) when (e is InvalidOperationException or ArgumentException)
+        {
+            // The parser's own way to fail at some texts that are far from YAML; it tells no place, so the last one it understood is named.
+            throw Problem(
+                new YamlException(document.LastEnd, document.LastEnd, "could not find what was expected behind here", e),
+                file,
+                text
+            );
+        }
     }
+
+    private Mark LastEnd => _parser.Current?.End ?? Mark.Empty;
 
     private ConfigMapping Root()
     {

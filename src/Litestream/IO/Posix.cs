@@ -11,6 +11,7 @@ internal static partial class Posix
     private const int ReadOnly = 0;
     private const int LockExclusive = 2;
     private const int LockNonBlocking = 4;
+    private const int LockUnlock = 8;
     private const int InvalidArgument = 22;
     private const int Interrupted = 4;
     private const int AtFdCwd = -100;
@@ -54,6 +55,9 @@ internal static partial class Posix
         var errno = Marshal.GetLastPInvokeError();
         return errno == LocalStorageFailure.WouldBlock ? false : throw LocalStorageFailure.FromErrno("lock", path, errno);
     }
+
+    /// <summary>Gives up the lock of an open file, whoever else holds a copy of its handle.</summary>
+    public static void Unlock(SafeFileHandle handle) => _ = FileLock(handle, LockUnlock);
 
     /// <summary>Gives a file the owner and group of another, where the system permits it (usually: for root).</summary>
     public static void CopyOwner(string like, string path)
