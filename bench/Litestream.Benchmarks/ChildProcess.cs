@@ -72,14 +72,19 @@ internal sealed class ChildProcess : IAsyncDisposable
             throw Failure($"ended with {_process.ExitCode}");
     }
 
-    /// <summary>Ends it as its user would, and waits for its last work.</summary>
-    public async Task StopAsync(bool bySignal)
+    /// <summary>Ends ours by the end of its input, and waits for its last work.</summary>
+    public async Task StopAsync()
     {
-        if (bySignal)
-            _ = Kill(_process.Id, 15);
-        else
-            _process.StandardInput.Close();
+        _process.StandardInput.Close();
         await WaitForSuccessAsync();
+    }
+
+    /// <summary>Ends the genuine program by SIGTERM. Its exit code says nothing: 0.3.13 likes to end with 1 at its own last checkpoint.</summary>
+    public async Task TerminateAsync()
+    {
+        _ = Kill(_process.Id, 15);
+        using var limit = new CancellationTokenSource(s_patience);
+        await _process.WaitForExitAsync(limit.Token);
     }
 
     public async ValueTask DisposeAsync()

@@ -125,7 +125,7 @@ internal static class WriterBenchmark
 
             await writer.WaitForSuccessAsync();
             if (engine is not null)
-                await engine.StopAsync(bySignal: side != "ours");
+                await (side == "ours" ? engine.StopAsync() : engine.TerminateAsync());
             var answer = writer.LastLine.Split(' ');
             return new WriterRun(Number(answer[0]) / Number(answer[1]), Number(answer[2]), walBytes / 1e6, 100);
         }

@@ -18,7 +18,10 @@ internal sealed record CheckpointPolicy(int FrameLimit, TimeSpan Interval)
 
     /// <summary>True after enough silence when something was committed since the last cycle.</summary>
     internal bool IsDueBySilence(WalIndexHeader end, WalIndexHeader lastCycle, TimeSpan silence) =>
-        Interval > TimeSpan.Zero && silence >= Interval && end.LastFrame > 0 && HasNews(end, lastCycle);
+        IsSilence(silence) && end.LastFrame > 0 && HasNews(end, lastCycle);
+
+    /// <summary>True when nobody has written for the interval: time to give disk space back as well.</summary>
+    internal bool IsSilence(TimeSpan silence) => Interval > TimeSpan.Zero && silence >= Interval;
 
     private static bool HasNews(WalIndexHeader end, WalIndexHeader lastCycle) =>
         end.Salt != lastCycle.Salt || end.LastFrame != lastCycle.LastFrame;

@@ -128,7 +128,7 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
         _session.FollowRestart(end);
         var isCopied = _session.IsCopied(end);
         if (_clock.NextCycle <= now && _checkpointPolicy.IsDueBySize(end, _clock.LastCycle))
-            await CheckpointAsync(end, inSilence: false, cancellationToken).ConfigureAwait(false);
+            await CheckpointAsync(end, _checkpointPolicy.IsSilence(now - _clock.LastNews), cancellationToken).ConfigureAwait(false);
         else if (!isCopied && now - _clock.LastShip >= _schedule.ShipInterval)
             await CopyAsync(cancellationToken).ConfigureAwait(false);
         else if (isCopied && _clock.NextCycle <= now && _checkpointPolicy.IsDueBySilence(end, _clock.LastCycle, now - _clock.LastNews))
