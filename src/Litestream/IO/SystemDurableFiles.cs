@@ -263,6 +263,8 @@ internal sealed class SystemDurableFiles : DurableFiles
             {
                 // Who held it last is of no use to anybody once it is free.
             }
+            if (!OperatingSystem.IsWindows())
+                Posix.Unlock(file.SafeFileHandle);
             file.Dispose();
         }
     }
