@@ -11,7 +11,7 @@ internal static partial class Posix
     private const int ReadOnly = 0;
     private const int LockExclusive = 2;
     private const int LockNonBlocking = 4;
-    private const int LockUnlock = 8;
+    private const int LockRelease = 8;
     private const int InvalidArgument = 22;
     private const int Interrupted = 4;
     private const int AtFdCwd = -100;
@@ -56,8 +56,11 @@ internal static partial class Posix
         return errno == LocalStorageFailure.WouldBlock ? false : throw LocalStorageFailure.FromErrno("lock", path, errno);
     }
 
-    /// <summary>Gives up the lock of an open file, whoever else holds a copy of its handle.</summary>
-    public static void Unlock(SafeFileHandle handle) => _ = FileLock(handle, LockUnlock);
+    /// <summary>
+    /// Gives the lock back at once. Closing alone would not: a child process that this one is just starting still holds a copy of every
+    /// descriptor until it runs its own program, and with it the lock.
+    /// </summary>
+    public static void Unlock(SafeFileHandle handle) => _ = FileLock(handle, LockRelease);
 
     /// <summary>Gives a file the owner and group of another, where the system permits it (usually: for root).</summary>
     public static void CopyOwner(string like, string path)

@@ -258,14 +258,13 @@ internal sealed class SystemDurableFiles : DurableFiles
             {
                 // The file stays, since removing it would let two holders lock two files of one name; only the owner's name goes.
                 file.SetLength(0);
-                // Closing is not enough: a child process that is being started may hold a copy of the handle for a moment, and the lock with it.
-                if (!OperatingSystem.IsWindows())
-                    Posix.Unlock(file.SafeFileHandle);
             }
             catch (IOException)
             {
                 // Who held it last is of no use to anybody once it is free.
             }
+            if (!OperatingSystem.IsWindows())
+                Posix.Unlock(file.SafeFileHandle);
             file.Dispose();
         }
     }
