@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.InteropServices;
 using System.Runtime.Versioning;
 using Litestream.IO;
 using Testing;
@@ -240,6 +241,23 @@ public sealed class SystemDurableFilesTests : IDisposable
     }
 
     [Fact]
+    public void TryLock_ReleasedWhileAChildThatIsBeingStartedHoldsACopyOfTheDescriptor_IsFree()
+    {
+        Require.That(OperatingSystem.IsLinux(), "Linux", "run the tests there");
+        var path = _folder.Combine("lock");
+        var held = _files.TryLock(path, "us");
+        // Other tests open and close files meanwhile: a link that has gone has no target.
+        var descriptor = Directory.GetFiles("/proc/self/fd").First(f => new FileInfo(f).LinkTarget == path);
+        var copy = Duplicate(int.Parse(Path.GetFileName(descriptor), System.Globalization.CultureInfo.InvariantCulture));
+        using var copyHandle = new Microsoft.Win32.SafeHandles.SafeFileHandle(copy, ownsHandle: true);
+        held!.Dispose();
+
+        using var again = _files.TryLock(path, "us again");
+
+        Assert.NotNull(again);
+    }
+
+    [Fact]
     public void TryLock_FolderIsMissing_IsNotFound() =>
         Assert.Equal(LitestreamError.NotFound, Fails(() => _files.TryLock(_folder.Combine("no", "lock"), "x")).Error);
 
@@ -259,4 +277,7 @@ public sealed class SystemDurableFilesTests : IDisposable
         process.WaitForExit();
         return (process.ExitCode == 0, text);
     }
+
+    [DllImport("libc", EntryPoint = "dup")]
+    private static extern int Duplicate(int descriptor);
 }
