@@ -79,13 +79,13 @@ no_warnings() {
     ! grep -nE '(^|[ :])warning( |:|$)[A-Z0-9]*' "$1" | grep -vE ' 0 Warning' || die "warnings in $1: the build must be free of them"
 }
 
-# Runs one test program. Its summary is counted; a program that dies without one is a failure of its own.
+# Runs one test program. Its summary is counted; a program that dies without one is a failure of its own. One that hangs names the test.
 run_tests() { # PROJECT FILTER...
     local project=$1 log=$LOGS/$1.log summary total errors failures skips_here code=0
     shift
     title "$project"
     mkdir -p "$LOGS"
-    timeout --kill-after=10 900 "artifacts/bin/$project/debug/$project" -noColor -noLogo "$@" 2>&1 | tee "$log" || code=$?
+    timeout --kill-after=10 900 "artifacts/bin/$project/debug/$project" -noColor -noLogo -longRunning 120 "$@" 2>&1 | tee "$log" || code=$?
     summary=$(grep -E "^ *$project  Total: [0-9]+" "$log" | tail -n 1 || true)
     if [ -z "$summary" ]; then
         failed=$((failed + 1))

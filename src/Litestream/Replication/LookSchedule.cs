@@ -23,6 +23,9 @@ internal sealed class LookSchedule(
 
     private volatile bool _isWatched;
 
+    /// <summary>The last pause between two looks while writing; zero after silence.</summary>
+    private TimeSpan _pause;
+
     /// <summary>Looks made since a write was told that no commit has followed yet; <see cref="LastLookAgain"/>: none is awaited.</summary>
     private volatile int _lookAgain = LastLookAgain;
 
@@ -42,6 +45,7 @@ internal sealed class LookSchedule(
     /// <summary>Sleep until the next commit, the safety look, or the checkpoint after silence.</summary>
     internal DateTimeOffset AfterEverythingIsCopied(SourceConnection source, WalIndexHeader end)
     {
+        _pause = TimeSpan.Zero;
         var now = services.Time.GetUtcNow();
         var period = options.MonitorInterval ?? (services.Watcher.TellsWrites ? SafetyLook : PollingLook);
         // All databases look on the same beat, so that five hundred of them wake the process once and not five hundred times.
@@ -67,7 +71,12 @@ internal sealed class LookSchedule(
         var now = services.Time.GetUtcNow();
         var untilShip = clock.LastShip + ShipInterval - now;
         var longest = untilShip > CheckpointPolicy.MinLookPause ? untilShip : CheckpointPolicy.MinLookPause;
-        return now + checkpoints.NextLook(end, clock.FramesPerSecond, longest);
+        // After silence the rate is not known yet, and a quick writer fills the WAL tenfold in the time of a copy: feel the way.
+        _pause = _pause == TimeSpan.Zero ? CheckpointPolicy.MinLookPause : _pause * 2;
+        if (_pause > longest)
+            _pause = longest;
+        _pause = checkpoints.NextLook(end, clock.FramesPerSecond, _pause);
+        return now + _pause;
     }
 
     private DateTimeOffset? CheckpointAfterSilence(WalIndexHeader end, DateTimeOffset now)
