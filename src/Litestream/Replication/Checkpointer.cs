@@ -48,6 +48,8 @@ internal sealed class Checkpointer(SourceConnection source, Func<CancellationTok
             source.MoveReader();
             var moved = source.Checkpoint(CheckpointMode.Passive);
             source.MoveReader();
+            if (moved.IsBusy)
+                return CheckpointOutcome.WriterBusy; // the writer's own checkpoint is still running
             return moved.IsComplete ? CheckpointOutcome.Complete : CheckpointOutcome.ReaderBlocks;
         }
         finally

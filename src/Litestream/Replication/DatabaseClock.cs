@@ -7,6 +7,7 @@ internal sealed class DatabaseClock
 {
     private static readonly TimeSpan FirstCyclePause = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan LongestCyclePause = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan LongestBusyPause = TimeSpan.FromMilliseconds(100);
 
     private WalIndexHeader _seen;
     private DateTimeOffset _seenAt;
@@ -53,6 +54,8 @@ internal sealed class DatabaseClock
             return;
         }
         var pause = FirstCyclePause * Math.Pow(2, Math.Min(_cyclesInVain++, 16));
-        NextCycle = now + (pause < LongestCyclePause ? pause : LongestCyclePause);
+        // A busy writer fills the WAL meanwhile and is idle for a moment sooner or later; a foreign reader may sit there for hours.
+        var longest = outcome == CheckpointOutcome.WriterBusy ? LongestBusyPause : LongestCyclePause;
+        NextCycle = now + (pause < longest ? pause : longest);
     }
 }
