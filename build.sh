@@ -208,7 +208,7 @@ test_fast() {
     check_format
     build Debug
     local project
-    for project in "${TEST_PROJECTS[@]}"; do run_tests "$project" -trait- Speed=Slow; done
+    for project in "${TEST_PROJECTS[@]}"; do run_tests "$project" -trait- Speed=slow; done
     finish
 }
 
@@ -223,7 +223,7 @@ serve() {
     fi
     cat <<'TEXT'
 
-Open the address below. The second line signs you in as root: then "Litestream Status" is in the menu.
+Open the address that ends in a slash, or the one with a token, which signs you in as root: then "Litestream Status" is in the menu.
 Every change is in demo/replica a moment later. To see it, restore a copy while this runs:
 
     dotnet run --project tools/litestream -- restore -o demo/copy.db file://$PWD/demo/replica/space

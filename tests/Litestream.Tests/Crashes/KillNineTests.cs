@@ -13,6 +13,7 @@ using Xunit;
 namespace Litestream.Tests.Crashes;
 
 /// <summary>The engine is killed at random moments, while another process goes on writing and checkpointing.</summary>
+[Trait("Speed", "slow")]
 public sealed partial class KillNineTests(ITestOutputHelper output)
 {
     /// <summary>How many rounds: <c>LITESTREAM_KILLS</c>, default 100.</summary>

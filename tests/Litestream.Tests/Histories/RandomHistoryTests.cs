@@ -9,6 +9,7 @@ using Xunit;
 namespace Litestream.Tests.Histories;
 
 /// <summary>Source, our restore and the genuine 0.5.17 agree, at the end and at earlier points, whatever happened.</summary>
+[Trait("Speed", "slow")]
 public sealed class RandomHistoryTests(ITestOutputHelper output)
 {
     /// <summary>How many histories: <c>LITESTREAM_HISTORIES</c>, default 200. First seed: <c>LITESTREAM_SEED</c>, default by day.</summary>
