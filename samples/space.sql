@@ -1,5 +1,5 @@
 -- Planets, their named moons, and missions to them.
--- Our own compilation of public facts (Apache-2.0, as the rest of this repository). To look further: NASA's Space Science Data Coordinated
+-- Our own compilation from general knowledge, not checked against a catalogue (Apache-2.0, as the rest of this repository). To check: NASA's Space Science Data Coordinated
 -- Archive (nssdc.gsfc.nasa.gov) for planets and missions, the Gazetteer of Planetary Nomenclature (planetarynames.wr.usgs.gov) for moons.
 -- Dates are UTC. A moon's year is the year of the pictures on which it was first seen, which for some is years before it was announced.
 
