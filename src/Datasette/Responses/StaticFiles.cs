@@ -40,7 +40,7 @@ internal static class StaticFiles
         {
             throw new DatasetteException(403, "403: Directory listing is not allowed");
         }
-        if (!File.Exists(full))
+        if (!File.Exists(full) || MayBeLiveDatabase(full))
         {
             throw new DatasetteException(404, "404: File not found");
         }
@@ -48,6 +48,16 @@ internal static class StaticFiles
         var content = new byte[stream.Length];
         await stream.ReadExactlyAsync(content, context.RequestAborted);
         return Answer(Make(content), full, context, hash);
+    }
+
+    /// <summary>Closing any descriptor of a live database, or of its -shm, drops SQLite's locks on it (rule 1): such a file is not served.</summary>
+    private static bool MayBeLiveDatabase(string path)
+    {
+        var file = File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path;
+        return file.EndsWith("-shm", StringComparison.Ordinal)
+            || File.Exists(file + "-wal")
+            || File.Exists(file + "-shm")
+            || File.Exists(file + "-journal");
     }
 
     public static Response Favicon() =>
