@@ -1,5 +1,6 @@
 using Litestream.Replicas;
 using Litestream.Replication;
+using Microsoft.Extensions.Logging;
 
 namespace Litestream.Benchmarks;
 
@@ -9,14 +10,16 @@ internal static class EngineChild
     public const string Verb = "engine-child";
     public const string Ready = "ready";
 
-    public static async Task<int> RunAsync(string database, string replica)
+    public static async Task<int> RunAsync(string database, string replica, string? log = null)
     {
         SQLitePCL.Batteries_V2.Init();
         var options = new LitestreamOptions
         {
             Databases = [new DatabaseOptions { Path = database, Replicas = [new ReplicaOptions { Url = ReplicaUrl.Parse(replica) }] }],
         };
-        await using var store = new LitestreamStore(options, new ObjectStoreFactory());
+        using var file = log is null ? null : new FileLoggerProvider(log);
+        using var loggers = file is null ? null : LoggerFactory.Create(b => b.SetMinimumLevel(LogLevel.Debug).AddProvider(file));
+        await using var store = new LitestreamStore(options, new ObjectStoreFactory(), null, loggers);
         await store.StartAsync(CancellationToken.None);
         await store.SyncAsync(database, upload: true, CancellationToken.None);
         Console.WriteLine(Ready);

@@ -8,8 +8,8 @@ switch (args)
         return await WriterBenchmark.RunAsync(WriterBenchmarkOptions.Parse(rest));
     case [WriterChild.Verb, var database, var work, var seconds]:
         return WriterChild.Run(database, TimeSpan.FromMicroseconds(Number(work)), TimeSpan.FromSeconds(Number(seconds)));
-    case [EngineChild.Verb, var database, var replica]:
-        return await EngineChild.RunAsync(database, replica);
+    case [EngineChild.Verb, var database, var replica, .. var log]:
+        return await EngineChild.RunAsync(database, replica, log.FirstOrDefault());
     default:
         Console.WriteLine(
             """
@@ -17,6 +17,7 @@ switch (args)
             ./build.sh bench writer [options]           what replication costs a writing application, beside litestream 0.3.13
                 --rounds N    rounds, interleaved; default 5
                 --seconds N   of writing in each run; default 4
+                --log FILE    the engine's own log of all runs, with every checkpoint cycle
                 --dir DIR     where databases and replicas are made; default: the system's temporary folder
             """
         );

@@ -3,7 +3,7 @@ using System.Globalization;
 namespace Litestream.Benchmarks;
 
 /// <summary>How <see cref="WriterBenchmark"/> runs.</summary>
-internal sealed record WriterBenchmarkOptions(int Rounds, double Seconds, string Folder)
+internal sealed record WriterBenchmarkOptions(int Rounds, double Seconds, string Folder, string? Log = null)
 {
     public static WriterBenchmarkOptions Parse(string[] args)
     {
@@ -15,6 +15,7 @@ internal sealed record WriterBenchmarkOptions(int Rounds, double Seconds, string
             {
                 "--rounds" => options with { Rounds = int.Parse(value, CultureInfo.InvariantCulture) },
                 "--seconds" => options with { Seconds = double.Parse(value, CultureInfo.InvariantCulture) },
+                "--log" => options with { Log = Path.GetFullPath(value) },
                 "--dir" => options with { Folder = Path.GetFullPath(value) },
                 _ => throw new ArgumentException($"unknown option {args[i]}"),
             };
@@ -102,7 +103,12 @@ internal static class WriterBenchmark
 
             await using var engine = side switch
             {
-                "ours" => ChildProcess.StartSelf(EngineChild.Verb, database, replica),
+                "ours" => ChildProcess.StartSelf([
+                    EngineChild.Verb,
+                    database,
+                    replica,
+                    .. options.Log is { } log ? [log] : Array.Empty<string>(),
+                ]),
                 "0.3.13" => ChildProcess.Start(genuine!, "replicate", database, replica),
                 _ => null,
             };

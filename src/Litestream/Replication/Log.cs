@@ -20,8 +20,8 @@ internal static partial class Log
     [LoggerMessage(5, LogLevel.Information, "{Database}: works again after {Failures} failures")]
     internal static partial void Recovered(this ILogger log, string database, int failures);
 
-    [LoggerMessage(6, LogLevel.Debug, "{Database}: checkpoint {Outcome}, WAL had {Frames} frames, took {Elapsed}")]
-    internal static partial void Checkpointed(this ILogger log, string database, CheckpointOutcome outcome, uint frames, TimeSpan elapsed);
+    [LoggerMessage(6, LogLevel.Debug, "{Database}: checkpoint took {Elapsed}: {Cycle}")]
+    internal static partial void Checkpointed(this ILogger log, string database, CheckpointCycle cycle, TimeSpan elapsed);
 
     [LoggerMessage(
         7,

@@ -162,7 +162,8 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
     {
         var start = _services.Time.GetTimestamp();
         var checkpointer = new Checkpointer(_session!.Source, SyncSessionAsync, _services.Time);
-        var outcome = await checkpointer.RunAsync(cancellationToken).ConfigureAwait(false);
+        var cycle = await checkpointer.RunAsync(cancellationToken).ConfigureAwait(false);
+        var outcome = cycle.Outcome;
         if (
             inSilence
             && outcome == CheckpointOutcome.Complete
@@ -174,7 +175,7 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
         _clock.CycleDone(outcome, _session.Source.Look(), now);
         var elapsed = _services.Time.GetElapsedTime(start);
         _services.Metrics.Of(_options.Path).Checkpointed(outcome == CheckpointOutcome.Complete, elapsed);
-        _services.Log.Checkpointed(_options.Path, outcome, end.LastFrame, elapsed);
+        _services.Log.Checkpointed(_options.Path, cycle, elapsed);
         TrimLocalFiles();
     }
 

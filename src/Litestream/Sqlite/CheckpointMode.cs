@@ -9,6 +9,12 @@ internal enum CheckpointMode
     /// <summary>Moves what can be moved without waiting for anybody.</summary>
     Passive = 0,
 
+    /// <summary>
+    /// FULL, asked for only while the writer lock is surely taken (by our own barrier): SQLite then calls the busy handler with the checkpoint
+    /// lock held and, refused, goes on as <see cref="Passive"/>. See <see cref="SourceConnection.CheckpointBehindShutDoor"/>.
+    /// </summary>
+    FullUnlessWriterIsBusy = 1,
+
     /// <summary>Moves everything and empties the file; only in silence and with no waiting.</summary>
     Truncate = 3,
 }

@@ -120,6 +120,20 @@ internal sealed class EngineConnection : IDisposable
         return new CheckpointResult(false, frames, backfilled);
     }
 
+    /// <summary>
+    /// A passive checkpoint that first takes the checkpoint lock, then calls <paramref name="whileShut"/>, then moves pages. The writer lock must
+    /// be held by another connection of ours when this is called. <paramref name="whileShut"/> is not called when somebody else is checkpointing.
+    /// </summary>
+    internal CheckpointResult CheckpointCallingBack(Action whileShut)
+    {
+        var rc = NativeSqlite.CheckpointCallingBack(_db, whileShut, out var frames, out var backfilled);
+        // Having gone on as a passive one is told as "busy" too, but with numbers.
+        if ((rc & 0xff) is NativeSqlite.Busy or NativeSqlite.Locked)
+            return new CheckpointResult(frames < 0, frames, backfilled);
+        Check(rc, "checkpoint");
+        return new CheckpointResult(false, frames, backfilled);
+    }
+
     internal long QueryInt64(string sql) => Query(sql, static s => NativeSqlite.sqlite3_column_int64(s, 0));
 
     internal string QueryText(string sql) => Query(sql, static s => NativeSqlite.Text(NativeSqlite.sqlite3_column_text(s, 0)) ?? "");

@@ -1,5 +1,6 @@
 using System.Reflection;
 using System.Runtime.CompilerServices;
+using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
 
 namespace Litestream.Sqlite;
@@ -89,6 +90,53 @@ internal static unsafe partial class NativeSqlite
             return sqlite3_wal_checkpoint_v2(db, main, mode, f, b);
     }
 
+    /// <summary>
+    /// A FULL checkpoint that never waits: when the writer lock is taken, <paramref name="whenWriterLockIsTaken"/> is called once, with the
+    /// checkpoint lock held, and SQLite then goes on as a passive one. Exceptions of the callback come out of here.
+    /// </summary>
+    internal static int CheckpointCallingBack(IntPtr db, Action whenWriterLockIsTaken, out int frames, out int backfilled)
+    {
+        var call = new BusyCall(whenWriterLockIsTaken);
+        var handle = GCHandle.Alloc(call);
+        int rc;
+        try
+        {
+            _ = sqlite3_busy_handler(db, &OnBusy, (void*)GCHandle.ToIntPtr(handle));
+            rc = Checkpoint(db, (int)CheckpointMode.FullUnlessWriterIsBusy, out frames, out backfilled);
+        }
+        finally
+        {
+            _ = sqlite3_busy_handler(db, null, null);
+            handle.Free();
+        }
+        call.Failure?.Throw();
+        return rc;
+    }
+
+    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+    private static int OnBusy(void* context, int tries)
+    {
+        // No exception may pass through SQLite's own frames.
+        var call = (BusyCall)GCHandle.FromIntPtr((IntPtr)context).Target!;
+        try
+        {
+            if (tries == 0)
+                call.Action();
+        }
+        catch (Exception e)
+        {
+            call.Failure = ExceptionDispatchInfo.Capture(e);
+        }
+        return 0;
+    }
+
+    private sealed class BusyCall(Action action)
+    {
+        internal Action Action => action;
+
+        internal ExceptionDispatchInfo? Failure { get; set; }
+    }
+
     internal static int SetPersistentWal(IntPtr db)
     {
         var on = 1;
@@ -170,6 +218,10 @@ internal static unsafe partial class NativeSqlite
     [LibraryImport(Library)]
     [UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     internal static partial int sqlite3_busy_timeout(IntPtr db, int milliseconds);
+
+    [LibraryImport(Library)]
+    [UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    private static partial int sqlite3_busy_handler(IntPtr db, delegate* unmanaged[Cdecl]<void*, int, int> handler, void* context);
 
     [LibraryImport(Library)]
     [UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]

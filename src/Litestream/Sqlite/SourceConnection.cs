@@ -112,6 +112,26 @@ internal sealed class SourceConnection : IDisposable
 
     internal CheckpointResult Checkpoint(CheckpointMode mode) => _checkpoint.Checkpoint(mode);
 
+    /// <summary>
+    /// Moves everything up to now into the database file, and nobody else can begin to: an application over its own checkpoint threshold tries
+    /// at every commit, and once our mark has moved it would do the bulk itself, waiting for the disk in the middle of a commit. So the mark
+    /// moves only when the checkpoint lock is ours already. The barrier must be held.
+    /// </summary>
+    /// <param name="letWritersIn">End the barrier as soon as the mark has moved: pages are moved while writers go on.</param>
+    /// <returns>Busy: somebody else is checkpointing right now; then nothing has happened, and the barrier still stands.</returns>
+    internal CheckpointResult CheckpointBehindShutDoor(bool letWritersIn)
+    {
+        // Without it SQLite would take the writer lock itself, for the whole of the work.
+        if (!HasBarrier)
+            throw new InvalidOperationException("the barrier must be held");
+        return _checkpoint.CheckpointCallingBack(() =>
+        {
+            MoveReader();
+            if (letWritersIn)
+                ReleaseBarrier();
+        });
+    }
+
     /// <summary>A reader of its own for a copy of the whole database; the standing reader may move on meanwhile.</summary>
     internal SourceSnapshot OpenSnapshot()
     {

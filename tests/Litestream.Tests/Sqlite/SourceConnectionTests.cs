@@ -153,6 +153,52 @@ public sealed class SourceConnectionTests : IDisposable
     }
 
     [Fact]
+    public void CheckpointCallingBack_MeanwhileNobodyElseCanCheckpoint_ButEverybodyCanCommit()
+    {
+        using var app = NewApp("PRAGMA wal_autocheckpoint=0");
+        using var barrier = EngineConnection.Open(_path, TimeSpan.Zero);
+        using var checkpoint = EngineConnection.Open(_path, TimeSpan.Zero);
+        app.Execute("INSERT INTO t VALUES(randomblob(50000))");
+        Assert.True(barrier.TryBeginImmediate());
+        var calls = 0;
+        var result = checkpoint.CheckpointCallingBack(() =>
+        {
+            calls++;
+            Assert.Equal("1", app.Scalar("PRAGMA wal_checkpoint(PASSIVE)"));
+            barrier.End();
+            // The door is shut for checkpoints only: the writer's own attempt after this commit fails at once, and it goes on.
+            app.Execute("PRAGMA wal_autocheckpoint=1; INSERT INTO t VALUES('meanwhile')");
+        });
+        Assert.Equal(1, calls);
+        Assert.False(result.IsBusy);
+        Assert.InRange(result.Backfilled, 12, result.Frames);
+        Assert.Equal("0", app.Scalar("PRAGMA wal_checkpoint(PASSIVE)"));
+        // What the callback throws is not lost in SQLite's frames, and the connection is as before.
+        Assert.True(barrier.TryBeginImmediate());
+        Assert.Throws<InvalidTimeZoneException>(() => checkpoint.CheckpointCallingBack(() => throw new InvalidTimeZoneException()));
+        barrier.End();
+        Assert.False(checkpoint.Checkpoint(CheckpointMode.Passive).IsBusy);
+    }
+
+    [Fact]
+    public void CheckpointBehindShutDoor_MovesTheMarkAndEverythingUpToIt_AndTheBarrierIsGone()
+    {
+        using var app = NewApp("PRAGMA wal_autocheckpoint=0");
+        using var source = Open();
+        app.Execute("INSERT INTO t VALUES(randomblob(50000))");
+        var end = source.Look();
+        Assert.True(source.TryBarrier());
+        var moved = source.CheckpointBehindShutDoor(letWritersIn: true);
+        Assert.Equal((false, (int)end.LastFrame, (int)end.LastFrame), (moved.IsBusy, moved.Frames, moved.Backfilled));
+        Assert.Equal(end, source.ReaderMark);
+        Assert.False(source.HasBarrier);
+        app.Execute("INSERT INTO t VALUES('after')");
+        // The mark stands in the WAL: it cannot restart, whoever asks.
+        Assert.Equal("1", app.Scalar("PRAGMA wal_checkpoint(RESTART)"));
+        Assert.Equal(end.Salt, source.Look().Salt);
+    }
+
+    [Fact]
     public void Barrier_KeepsASecondConnectionFromCommitting_AndIsNotAskedTwice()
     {
         using var app = NewApp();
