@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
-using K4os.Compression.LZ4;
 
 namespace Litestream.Ltx;
 
@@ -25,6 +24,7 @@ public sealed class LtxEncoder : IAsyncDisposable
     private ulong _checksum;
     private ulong _databaseChecksum = LtxChecksum.EmptyDatabase;
     private LtxPageOrder _order;
+    private LtxPageRun? _run;
     private bool _finished;
 
     /// <summary>Starts a file; nothing is written to the stream before the buffer is full.</summary>
@@ -41,13 +41,7 @@ public sealed class LtxEncoder : IAsyncDisposable
         header.Write(_buffer);
         _output = output;
         _legacyPageFrames = legacyPageFrames;
-        _leastRoom =
-            LtxPageHeader.Size
-            + (
-                legacyPageFrames
-                    ? Lz4Frame.MaxSize(header.PageSize)
-                    : LtxPageHeader.SizeFieldSize + LZ4Codec.MaximumOutputSize(header.PageSize)
-            );
+        _leastRoom = LtxPageCodec.MaxSize(header.PageSize, legacyPageFrames);
         _order = new LtxPageOrder(header);
         _used = LtxHeader.Size;
         _checksum = LtxChecksum.Crc64(0, _buffer.AsSpan(0, _used));
@@ -82,6 +76,42 @@ public sealed class LtxEncoder : IAsyncDisposable
             return FlushAndAppendAsync(pageNumber, page, cancellationToken);
         Append(pageNumber, page.Span);
         return ValueTask.CompletedTask;
+    }
+
+    /// <summary>Adds neighbouring pages, compressed on several processors at once: for copies of whole databases.</summary>
+    /// <param name="firstPage">As of <see cref="WritePageAsync"/>.</param>
+    /// <param name="pages">Whole pages, one after the other; free again when the call completes.</param>
+    /// <param name="cancellationToken">Ends the writing; the file is then of no use.</param>
+    /// <exception cref="ArgumentException">A page is out of order, or not whole.</exception>
+    public async Task WritePagesAsync(uint firstPage, ReadOnlyMemory<byte> pages, CancellationToken cancellationToken)
+    {
+        ThrowIfUnusable();
+        var size = Header.PageSize;
+        if (pages.Length % size != 0)
+            throw new ArgumentException($"A page has {size} bytes; {pages.Length} are not whole pages.", nameof(pages));
+        _run ??= new LtxPageRun(size, _legacyPageFrames);
+        for (; !pages.IsEmpty; pages = pages[(_run.Count * size)..], firstPage += (uint)_run.Count)
+        {
+            _run.Compress(firstPage, pages);
+            await FlushAsync(cancellationToken).ConfigureAwait(false);
+            for (var i = 0; i < _run.Count; i++)
+            {
+                if (_order.Next(firstPage + (uint)i) is { } problem)
+                    throw new ArgumentException($"{problem}.", nameof(firstPage));
+                var page = _run.Page(i).Span;
+                Account(
+                    firstPage + (uint)i,
+                    pages.Span.Slice(i * size, size),
+                    page[..LtxPageCodec.PrefixSize(_legacyPageFrames)],
+                    page.Length
+                );
+            }
+            foreach (var stretch in _run.Stretches)
+            {
+                await _output.WriteAsync(stretch, cancellationToken).ConfigureAwait(false);
+                _flushed += stretch.Length;
+            }
+        }
     }
 
     /// <summary>Writes the end of the pages, the index and the trailer, and flushes the stream, which stays open.</summary>
@@ -122,6 +152,7 @@ public sealed class LtxEncoder : IAsyncDisposable
             ArrayPool<byte>.Shared.Return(_buffer);
         _buffer = [];
         _notes.Dispose();
+        _run?.Dispose();
         return ValueTask.CompletedTask;
     }
 
@@ -135,24 +166,17 @@ public sealed class LtxEncoder : IAsyncDisposable
     private void Append(uint pageNumber, ReadOnlySpan<byte> page)
     {
         var room = _buffer.AsSpan(_used);
-        var header = new LtxPageHeader(pageNumber, !_legacyPageFrames);
-        header.Write(room);
-        var prefix = LtxPageHeader.Size;
-        int length;
-        if (_legacyPageFrames)
-            length = prefix + Lz4Frame.Write(page, room[prefix..]);
-        else
-        {
-            prefix += LtxPageHeader.SizeFieldSize;
-            var size = LZ4Codec.Encode(page, room.Slice(prefix, LZ4Codec.MaximumOutputSize(page.Length)));
-            BinaryPrimitives.WriteUInt32BigEndian(room[LtxPageHeader.Size..], (uint)size);
-            length = prefix + size;
-        }
-        _checksum = LtxChecksum.Crc64(LtxChecksum.Crc64(_checksum, room[..prefix]), page);
+        var length = LtxPageCodec.Write(room, pageNumber, page, _legacyPageFrames);
+        Account(pageNumber, page, room[..LtxPageCodec.PrefixSize(_legacyPageFrames)], length);
+        _used += length;
+    }
+
+    private void Account(uint pageNumber, ReadOnlySpan<byte> page, ReadOnlySpan<byte> prefix, int length)
+    {
+        _checksum = LtxChecksum.Crc64(LtxChecksum.Crc64(_checksum, prefix), page);
         if (!Header.NoChecksum && Header.IsSnapshot)
             _databaseChecksum = LtxChecksum.Roll(_databaseChecksum, 0, LtxChecksum.Page(pageNumber, page));
         _notes.Add(pageNumber, length);
-        _used += length;
     }
 
     private async Task<long> WriteIndexAsync(CancellationToken cancellationToken)

@@ -14,15 +14,15 @@ internal static class Lz4Frame
     private static ReadOnlySpan<byte> WrittenDescriptor => [0x04, 0x22, 0x4D, 0x18, 0x64, 0x40, 0xA7];
 
     /// <summary>Most bytes that <see cref="Write"/> produces for a page.</summary>
-    public static int MaxSize(int pageSize) => WrittenDescriptor.Length + 4 + LZ4Codec.MaximumOutputSize(pageSize) + 8;
+    public static int MaxSize(int pageSize) => WrittenDescriptor.Length + 4 + Lz4Block.MaxSize(pageSize) + 8;
 
     /// <summary>Writes a page as Litestream 0.5.0 to 0.5.15 did; returns the length.</summary>
     public static int Write(ReadOnlySpan<byte> page, Span<byte> destination)
     {
         WrittenDescriptor.CopyTo(destination);
         var body = destination[WrittenDescriptor.Length..];
-        var size = LZ4Codec.Encode(page, body[4..(4 + LZ4Codec.MaximumOutputSize(page.Length))]);
-        if (size >= page.Length || size <= 0)
+        var size = Lz4Block.Encode(page, body[4..]);
+        if (size >= page.Length)
         {
             page.CopyTo(body[4..]);
             size = page.Length;

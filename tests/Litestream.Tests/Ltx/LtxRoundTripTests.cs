@@ -68,6 +68,43 @@ public class LtxRoundTripTests
         Assert.Equal(trailer, await decoder.FinishAsync(Cancel));
     }
 
+    [Theory]
+    [InlineData(512, false)]
+    [InlineData(4096, false)]
+    [InlineData(4096, true)]
+    [InlineData(65536, false)]
+    public async Task WritePages_RunsOfAnyLength_GiveTheFileThatSinglePagesGive(int pageSize, bool legacy)
+    {
+        var random = new Random(pageSize);
+        var header = Snapshot(pageSize, (uint)(3_000_000 / pageSize)) with { NoChecksum = false };
+        var pages = new byte[header.Commit * pageSize];
+        // Half of it compresses.
+        for (var at = 0; at < pages.Length; at += 100)
+            random.NextBytes(pages.AsSpan(at, Math.Min(50, pages.Length - at)));
+        var singly = new MemoryStream();
+        await using (var encoder = new LtxEncoder(singly, header, legacy))
+        {
+            for (uint n = 1; n <= header.Commit; n++)
+                await encoder.WritePageAsync(n, pages.AsMemory((int)(n - 1) * pageSize, pageSize), Cancel);
+            await encoder.FinishAsync(Cancel);
+        }
+        var inRuns = new MemoryStream();
+        await using (var encoder = new LtxEncoder(inRuns, header, legacy))
+        {
+            for (uint next = 1, count; next <= header.Commit; next += count)
+            {
+                count = Math.Min(header.Commit - next + 1, (uint)random.Next(1, 1 + 2_000_000 / pageSize));
+                await encoder.WritePagesAsync(next, pages.AsMemory((int)(next - 1) * pageSize, (int)count * pageSize), Cancel);
+                if (next + count > header.Commit)
+                    continue;
+                await encoder.WritePageAsync(next + count, pages.AsMemory((int)(next + count - 1) * pageSize, pageSize), Cancel);
+                count++;
+            }
+            await encoder.FinishAsync(Cancel);
+        }
+        Assert.True(singly.ToArray().AsSpan().SequenceEqual(inRuns.ToArray()));
+    }
+
     [Fact]
     public async Task WritePage_ManyPages_AllocatesNothingPerPage()
     {
