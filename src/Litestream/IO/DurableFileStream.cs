@@ -3,8 +3,12 @@ namespace Litestream.IO;
 /// <summary>A file of <see cref="SystemDurableFiles"/>: the framework's stream, whose failures are the engine's.</summary>
 internal sealed class DurableFileStream : Stream
 {
+    // Large files: the disk begins early, so that the sync at the end has little left to wait for.
+    private const int WriteBackStep = 16 << 20;
+
     private readonly FileStream _file;
     private readonly string _path;
+    private long _sinceWriteBack;
 
     public DurableFileStream(FileStream file, string path)
     {
@@ -108,6 +112,12 @@ internal sealed class DurableFileStream : Stream
         try
         {
             await _file.WriteAsync(buffer, cancellationToken).ConfigureAwait(false);
+            _sinceWriteBack += buffer.Length;
+            if (_sinceWriteBack >= WriteBackStep && OperatingSystem.IsLinux())
+            {
+                Posix.BeginWriteBack(_file.SafeFileHandle);
+                _sinceWriteBack = 0;
+            }
         }
         catch (Exception e) when (LocalStorageFailure.IsFileFailure(e))
         {

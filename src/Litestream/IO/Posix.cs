@@ -16,6 +16,7 @@ internal static partial class Posix
     private const int Interrupted = 4;
     private const int AtFdCwd = -100;
     private const uint StatxUidGid = 0x18;
+    private const uint SyncFileRangeWrite = 2;
 
     private static int CloseOnExec => OperatingSystem.IsLinux() ? 0x80000 : 0x1000000;
 
@@ -45,6 +46,20 @@ internal static partial class Posix
         errno = Marshal.GetLastPInvokeError();
         if (errno != InvalidArgument && errno != NotSupported)
             throw LocalStorageFailure.FromErrno("sync folder", path, errno);
+    }
+
+    /// <summary>Tells the system to begin writing a file's bytes to the disk. A hint: it may be ignored, and nothing is durable by it.</summary>
+    [SupportedOSPlatform("linux")]
+    public static void BeginWriteBack(SafeFileHandle handle)
+    {
+        try
+        {
+            _ = SyncFileRange(handle, 0, 0, SyncFileRangeWrite);
+        }
+        catch (EntryPointNotFoundException)
+        {
+            // A C library without it: the sync at the end does all.
+        }
     }
 
     /// <summary>Takes the exclusive lock of an open file, at once or not at all; it ends with the last handle, so with the process.</summary>
@@ -93,6 +108,9 @@ internal static partial class Posix
 
     [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
     private static partial int FileSync(SafeFileHandle handle);
+
+    [LibraryImport("libc", EntryPoint = "sync_file_range")]
+    private static partial int SyncFileRange(SafeFileHandle handle, long offset, long length, uint flags);
 
     [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
     private static partial int FileLock(SafeFileHandle handle, int operation);

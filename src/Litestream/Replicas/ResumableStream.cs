@@ -17,6 +17,7 @@ public sealed class ResumableStream : Stream
     private readonly long? _length;
     private readonly TimeProvider _time;
     private readonly string _name;
+    private readonly RetryBudget? _shared;
     private Stream? _inner;
     private long _position;
     private int _retries;
@@ -29,6 +30,21 @@ public sealed class ResumableStream : Stream
     /// <param name="time">The clock of the pauses.</param>
     /// <param name="name">What to call the object in messages.</param>
     public ResumableStream(Func<long, CancellationToken, Task<Stream>> open, long? length, TimeProvider time, string name)
+        : this(open, length, time, name, null) { }
+
+    /// <summary>As the other, for a part of an object that several connections read.</summary>
+    /// <param name="open">Opens the part from a byte of it on.</param>
+    /// <param name="length">Its length.</param>
+    /// <param name="time">The clock of the pauses.</param>
+    /// <param name="name">What to call the object in messages.</param>
+    /// <param name="shared">The retries that all parts have together, beside those of each.</param>
+    internal ResumableStream(
+        Func<long, CancellationToken, Task<Stream>> open,
+        long? length,
+        TimeProvider time,
+        string name,
+        RetryBudget? shared
+    )
     {
         ArgumentNullException.ThrowIfNull(open);
         ArgumentNullException.ThrowIfNull(time);
@@ -37,6 +53,7 @@ public sealed class ResumableStream : Stream
         _length = length;
         _time = time;
         _name = name;
+        _shared = shared;
     }
 
     /// <summary>How often it was opened again.</summary>
@@ -96,7 +113,7 @@ public sealed class ResumableStream : Stream
                 failure = exception;
             }
             await CloseAsync().ConfigureAwait(false);
-            if (_retries == MaxRetries)
+            if (_retries == MaxRetries || _shared?.TryTake() == false)
                 throw failure as LitestreamException ?? Broken($"{_name} broke off after {_position} bytes: {failure.Message}", failure);
             await Task.Delay(s_firstPause * (1 << _retries), _time, cancellationToken).ConfigureAwait(false);
             _retries++;

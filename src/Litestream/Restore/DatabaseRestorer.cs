@@ -100,7 +100,8 @@ public sealed class DatabaseRestorer
         CancellationToken cancellationToken
     )
     {
-        using var image = new DatabaseImage(stream);
+        var image = new DatabaseImage(stream);
+        await using var closing = image.ConfigureAwait(false);
         var downloads = new RestoreDownloads(client, plan.Files, options.Parallelism, _time, cancellationToken);
         LtxHeader? last = null;
         await using (downloads.ConfigureAwait(false))
@@ -119,12 +120,16 @@ public sealed class DatabaseRestorer
                 Log.Applied(_log, file.Level, file.FileName);
             }
         }
-        var size = image.Complete(last!);
+        var size = await image.CompleteAsync(last!).ConfigureAwait(false);
+        if (options.ForFollowing is not null)
+            await DatabaseHeader.SetRollbackModeAsync(stream, cancellationToken).ConfigureAwait(false);
         await stream.FlushAsync(cancellationToken).ConfigureAwait(false);
         await IntegrityCheck.RunAsync(output + AtomicFile.TemporarySuffix, options.IntegrityCheck, cancellationToken).ConfigureAwait(false);
         // A download takes its time: somebody may have made a database there meanwhile.
         CheckOutput(output);
         cancellationToken.ThrowIfCancellationRequested();
+        if (options.ForFollowing is { } follow)
+            await follow(plan.Txid, cancellationToken).ConfigureAwait(false);
         return size;
     }
 
@@ -135,7 +140,7 @@ public sealed class DatabaseRestorer
         CancellationToken cancellationToken
     )
     {
-        var stream = await downloads.NextAsync().ConfigureAwait(false);
+        var stream = downloads.Next();
         await using (stream.ConfigureAwait(false))
         {
             var decoder = await LtxDecoder.OpenAsync(stream, file.SizeBytes, cancellationToken).ConfigureAwait(false);
@@ -153,7 +158,8 @@ public sealed class DatabaseRestorer
         }
     }
 
-    private static LitestreamException About(ReplicaClient client, LtxFileInfo file, LitestreamException exception) =>
+    /// <summary>The failure with the file that it concerns.</summary>
+    internal static LitestreamException About(ReplicaClient client, LtxFileInfo file, LitestreamException exception) =>
         new(exception.Error, $"level {file.Level} file {file.FileName}: {exception.Message}", exception)
         {
             IsTransient = exception.IsTransient,

@@ -20,4 +20,28 @@ internal static partial class Log
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "a file vanished while it was being restored, planning again: {Reason}")]
     public static partial void PlanningAgain(ILogger logger, string reason);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Output} follows {Replica} from transaction {Txid} on (resumed: {Resumed})")]
+    public static partial void Following(ILogger logger, string output, Txid txid, string replica, bool resumed);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "{Output} is at transaction {Txid}: {Files} files applied")]
+    public static partial void FollowApplied(ILogger logger, string output, Txid txid, int files);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Output}: looking for another way: {Reason}")]
+    public static partial void FollowingAnotherWay(ILogger logger, string output, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Output} stays at transaction {Txid}, {Lag} behind: {Cause}")]
+    public static partial void FollowFailed(ILogger logger, string output, Txid txid, ulong lag, string cause);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Output} follows again, at transaction {Txid}")]
+    public static partial void FollowRecovered(ILogger logger, string output, Txid txid);
+
+    [LoggerMessage(
+        Level = LogLevel.Warning,
+        Message = "{Output}: {Replica} went back to transaction {Newest} from {Txid}: starting over from its snapshot"
+    )]
+    public static partial void FollowStartsOver(ILogger logger, string output, string replica, Txid newest, Txid txid);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "follow mode stopped: {Output} is at transaction {Txid}")]
+    public static partial void FollowStopped(ILogger logger, string output, Txid txid);
 }

@@ -24,6 +24,33 @@ internal sealed class PageSet
         _last[(page & (PiecePages - 1)) >> 6] |= 1UL << (int)(page & 63);
     }
 
+    public bool Contains(uint page) =>
+        _pieces.TryGetValue(page >> PieceBits, out var piece) && (piece[(page & (PiecePages - 1)) >> 6] >> (int)(page & 63) & 1) != 0;
+
+    /// <summary>Adds all pages of another set.</summary>
+    public void Add(PageSet other)
+    {
+        foreach (var (key, pages) in other._pieces)
+        {
+            if (!_pieces.TryGetValue(key, out var piece))
+                _pieces.Add(key, piece = new ulong[PiecePages / 64]);
+            for (var i = 0; i < piece.Length; i++)
+                piece[i] |= pages[i];
+        }
+    }
+
+    /// <summary>All pages, ascending.</summary>
+    public IEnumerable<uint> Ascending()
+    {
+        foreach (var key in _pieces.Keys.Order())
+        {
+            var piece = _pieces[key];
+            for (var i = 0; i < piece.Length; i++)
+            for (var left = piece[i]; left != 0; left &= left - 1)
+                yield return (key << PieceBits) + (uint)(i << 6) + (uint)BitOperations.TrailingZeroCount(left);
+        }
+    }
+
     public void Clear()
     {
         _pieces.Clear();
@@ -31,9 +58,12 @@ internal sealed class PageSet
     }
 
     /// <summary>The first page from 1 to <paramref name="last"/> that is not in the set, but for <paramref name="except"/>; null when none.</summary>
-    public uint? FirstMissing(uint last, uint except)
+    public uint? FirstMissing(uint last, uint except) => FirstMissing(1, last, except);
+
+    /// <summary>The first page from <paramref name="first"/> to <paramref name="last"/> that is not in the set, but for <paramref name="except"/>; null when none.</summary>
+    public uint? FirstMissing(uint first, uint last, uint except)
     {
-        for (ulong page = 1; page <= last; )
+        for (ulong page = first; page <= last; )
         {
             if (!_pieces.TryGetValue((uint)(page >> PieceBits), out var piece))
             {

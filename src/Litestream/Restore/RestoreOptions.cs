@@ -36,8 +36,16 @@ public sealed record RestoreOptions
     /// <summary>Default: <see cref="IntegrityCheckMode.None"/>, as Litestream.</summary>
     public IntegrityCheckMode IntegrityCheck { get; init; }
 
-    /// <summary>Files downloaded ahead at the same time. Default 8.</summary>
+    /// <summary>
+    /// Connections at the same time, each with a small file or 4 MiB of a large one; memory is this times 4 MiB. Folders use 3 at most. Default 8.
+    /// </summary>
     public int Parallelism { get; init; } = 8;
+
+    /// <summary>
+    /// For a file that follows its replica: rollback-journal mode in its header, as only then its pages may be changed from outside, and this is called
+    /// when the file is whole but has no name yet.
+    /// </summary>
+    internal Func<Txid, CancellationToken, Task>? ForFollowing { get; init; }
 }
 
 /// <summary>What a restore did.</summary>

@@ -86,7 +86,7 @@ public static class RestorePlanner
     }
 
     // A snapshot that does not start at the first transaction cannot be one.
-    private static bool IsUsable(LtxFileInfo file) =>
+    internal static bool IsUsable(LtxFileInfo file) =>
         !file.MinTxid.IsNone && file.MinTxid <= file.MaxTxid && (file.Level != LtxFileInfo.SnapshotLevel || file.MinTxid == Txid.First);
 
     private static LtxFileInfo? NewestSnapshot(List<LtxFileInfo> files) =>
@@ -95,7 +95,7 @@ public static class RestorePlanner
     private static Txid ReachOf(List<LtxFileInfo> chain) => chain.Count == 0 ? Txid.None : chain[^1].MaxTxid;
 
     /// <summary>From a state on, again and again the file that reaches furthest, as long as one follows without a hole.</summary>
-    private static List<LtxFileInfo> Chain(IEnumerable<LtxFileInfo> files, Txid reach)
+    internal static List<LtxFileInfo> Chain(IEnumerable<LtxFileInfo> files, Txid reach)
     {
         var chain = new List<LtxFileInfo>();
         var candidates = files.Where(f => f.Level < LtxFileInfo.SnapshotLevel && f.MaxTxid > reach).OrderBy(f => f.MinTxid).ToList();
@@ -207,7 +207,8 @@ public static class RestorePlanner
         }
     }
 
-    private static async Task<List<LtxFileInfo>> ListAsync(
+    /// <summary>The files of all levels. In order: level by level upwards, so that a compaction meanwhile hides nothing.</summary>
+    internal static async Task<List<LtxFileInfo>> ListAsync(
         ReplicaClient client,
         TimestampAccuracy times,
         bool inOrder,

@@ -43,6 +43,31 @@ internal sealed class EngineConnection : IDisposable
         }
     }
 
+    /// <summary>
+    /// Opens an existing database and runs nothing, so that not even its header is read: in WAL mode that would make a <c>-wal</c> and a <c>-shm</c>.
+    /// </summary>
+    internal static EngineConnection OpenBare(string path, TimeSpan busyTimeout)
+    {
+        var rc = NativeSqlite.sqlite3_open_v2(
+            path,
+            out var db,
+            NativeSqlite.OpenReadWrite | NativeSqlite.OpenFullMutex | NativeSqlite.OpenExtendedResultCodes,
+            null
+        );
+        var connection = new EngineConnection(db, path);
+        try
+        {
+            connection.Check(rc, "open");
+            connection.Check(NativeSqlite.sqlite3_busy_timeout(db, (int)busyTimeout.TotalMilliseconds), "busy_timeout");
+            return connection;
+        }
+        catch
+        {
+            connection.Dispose();
+            throw;
+        }
+    }
+
     internal IntPtr Handle => _db;
 
     internal bool InTransaction => _db != IntPtr.Zero && NativeSqlite.sqlite3_get_autocommit(_db) == 0;

@@ -26,6 +26,13 @@ internal static unsafe partial class NativeSqlite
 
     internal const int PreparePersistent = 1;
 
+    internal const int LockNone = 0;
+    internal const int LockShared = 1;
+    internal const int LockReserved = 2;
+    internal const int LockExclusive = 4;
+
+    private const int SyncNormal = 2;
+
     private const int ControlFilePointer = 7;
     private const int ControlPersistWal = 10;
     private const int ControlHasMoved = 20;
@@ -174,6 +181,54 @@ internal static unsafe partial class NativeSqlite
             return read((void*)file, p, buffer.Length, offset);
     }
 
+    /// <summary>xWrite of a file object.</summary>
+    internal static int Write(IntPtr file, ReadOnlySpan<byte> bytes, long offset)
+    {
+        var methods = *(void***)file;
+        var write = (delegate* unmanaged[Cdecl]<void*, void*, int, long, int>)methods[3];
+        fixed (byte* p = bytes)
+            return write((void*)file, p, bytes.Length, offset);
+    }
+
+    /// <summary>xTruncate of a file object; makes it longer too.</summary>
+    internal static int Truncate(IntPtr file, long size)
+    {
+        var methods = *(void***)file;
+        var truncate = (delegate* unmanaged[Cdecl]<void*, long, int>)methods[4];
+        return truncate((void*)file, size);
+    }
+
+    /// <summary>xSync of a file object.</summary>
+    internal static int Sync(IntPtr file)
+    {
+        var methods = *(void***)file;
+        var sync = (delegate* unmanaged[Cdecl]<void*, int, int>)methods[5];
+        return sync((void*)file, SyncNormal);
+    }
+
+    /// <summary>xLock of a file object: up to <paramref name="level"/>, or <see cref="Busy"/>.</summary>
+    internal static int Lock(IntPtr file, int level)
+    {
+        var methods = *(void***)file;
+        var take = (delegate* unmanaged[Cdecl]<void*, int, int>)methods[7];
+        return take((void*)file, level);
+    }
+
+    /// <summary>xUnlock of a file object: down to <paramref name="level"/>.</summary>
+    internal static int Unlock(IntPtr file, int level)
+    {
+        var methods = *(void***)file;
+        var release = (delegate* unmanaged[Cdecl]<void*, int, int>)methods[8];
+        return release((void*)file, level);
+    }
+
+    /// <summary>True when the connection may only read.</summary>
+    internal static bool IsReadOnly(IntPtr db)
+    {
+        fixed (byte* main = Main)
+            return sqlite3_db_readonly(db, main) == 1;
+    }
+
     /// <summary>xFileSize of a file object.</summary>
     internal static int FileSize(IntPtr file, out long size)
     {
@@ -230,6 +285,10 @@ internal static unsafe partial class NativeSqlite
     [LibraryImport(Library)]
     [UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     internal static partial int sqlite3_libversion_number();
+
+    [LibraryImport(Library)]
+    [UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    private static partial int sqlite3_db_readonly(IntPtr db, byte* schema);
 
     [LibraryImport(Library)]
     [UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
