@@ -47,7 +47,8 @@ public sealed class LitestreamStore : IAsyncDisposable
         TimeProvider? time,
         ILoggerFactory? loggers,
         DurableFiles? files,
-        CommitWatcher watcher
+        CommitWatcher watcher,
+        SourceAccess? sources = null
     )
     {
         ArgumentNullException.ThrowIfNull(options);
@@ -55,7 +56,10 @@ public sealed class LitestreamStore : IAsyncDisposable
         (_options, _stores) = (options, stores);
         var log = (loggers ?? NullLoggerFactory.Instance).CreateLogger("Litestream");
         var counters = new EngineCounters();
-        _services = new EngineServices(files ?? DurableFiles.System, time ?? TimeProvider.System, log, counters, watcher);
+        _services = new EngineServices(files ?? DurableFiles.System, time ?? TimeProvider.System, log, counters, watcher)
+        {
+            Sources = sources ?? new SourceAccess(),
+        };
         _scheduler = new StepScheduler(_services.Time);
         Metrics = new LitestreamMetrics(counters, () => Databases);
     }

@@ -15,7 +15,8 @@ public sealed record StoreCall(string Operation, string Key, int Number);
 /// <param name="Exception">Thrown; null for none.</param>
 /// <param name="AfterEffect">True: the store has done what was asked, and the answer is lost.</param>
 /// <param name="BreakAfterBytes">The stream of a GET breaks here; null: it does not.</param>
-public sealed record StoreFault(Exception? Exception, bool AfterEffect = false, long? BreakAfterBytes = null)
+/// <param name="EffectAfterCalls">A PUT takes effect (once more, with <paramref name="AfterEffect"/>) so many calls later: it was slow on its way.</param>
+public sealed record StoreFault(Exception? Exception, bool AfterEffect = false, long? BreakAfterBytes = null, int EffectAfterCalls = 0)
 {
     /// <summary>The usual failure of a network.</summary>
     public static StoreFault Unavailable(bool afterEffect = false) => new(Failure(), afterEffect);
@@ -31,6 +32,8 @@ public sealed class MemoryObjectStore : ObjectStore
 {
     private readonly Bucket _bucket;
     private readonly TimeProvider _time;
+    private readonly List<(int Call, string Key, byte[] Content, PutOptions Options)> _late = [];
+    private StoreFault? _lastFault;
     private StoreCapabilities _capabilities;
 
     public MemoryObjectStore(TimeProvider? time = null)
@@ -58,6 +61,9 @@ public sealed class MemoryObjectStore : ObjectStore
 
     /// <summary>Time after which a listing notices a write or deletion.</summary>
     public TimeSpan ListingDelay { get; set; }
+
+    /// <summary>A door that sees every write and deletion at once, whatever the others see.</summary>
+    public bool ListsAtOnce { get; set; }
 
     public List<StoreCall> Calls { get; } = [];
 
@@ -130,9 +136,9 @@ public sealed class MemoryObjectStore : ObjectStore
             found =
             [
                 .. _bucket
-                    .Objects.Where(o => o.Value.ListedFrom <= now)
+                    .Objects.Where(o => ListsAtOnce || o.Value.ListedFrom <= now)
                     .Select(o => ToStored(o.Key, o.Value) with { Metadata = null })
-                    .Concat(_bucket.Ghosts.Where(g => g.Until > now && !_bucket.Objects.ContainsKey(g.Stored.Key)).Select(g => g.Stored))
+                    .Concat(_bucket.Ghosts.Where(g => !ListsAtOnce && g.Until > now && !_bucket.Objects.ContainsKey(g.Stored.Key)).Select(g => g.Stored))
                     .Where(o =>
                         o.Key.StartsWith(prefix, StringComparison.Ordinal) && (after is null || string.CompareOrdinal(o.Key, after) > 0)
                     )
@@ -168,7 +174,18 @@ public sealed class MemoryObjectStore : ObjectStore
     {
         using var copy = new MemoryStream();
         await content.CopyToAsync(copy, cancellationToken);
-        var fault = await BeginAsync("PUT", key, cancellationToken);
+        StoreFault? fault;
+        try
+        {
+            fault = await BeginAsync("PUT", key, cancellationToken);
+        }
+        catch (LitestreamException) when (_lastFault is { EffectAfterCalls: > 0 } late)
+        {
+            _late.Add((Calls.Count + late.EffectAfterCalls, key, copy.ToArray(), options));
+            throw;
+        }
+        if (fault is { EffectAfterCalls: > 0 })
+            _late.Add((Calls.Count + fault.EffectAfterCalls, key, copy.ToArray(), options));
         StoredObject stored;
         lock (_bucket)
         {
@@ -228,6 +245,21 @@ public sealed class MemoryObjectStore : ObjectStore
         return entry;
     }
 
+    private void TakeLate(int number)
+    {
+        foreach (var late in _late.Where(l => l.Call <= number).ToList())
+        {
+            _late.Remove(late);
+            lock (_bucket)
+            {
+                var present = _bucket.Objects.GetValueOrDefault(late.Key);
+                if ((late.Options.IfAbsent && present is not null) || (late.Options.IfTag is { } tag && present?.Tag != tag))
+                    continue;
+                Store(late.Key, late.Content, late.Options.Timestamp);
+            }
+        }
+    }
+
     private async Task<StoreFault?> BeginAsync(string operation, string key, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
@@ -237,7 +269,8 @@ public sealed class MemoryObjectStore : ObjectStore
             call = new StoreCall(operation, key, Calls.Count);
             Calls.Add(call);
         }
-        var fault = Fault?.Invoke(call);
+        var fault = _lastFault = Fault?.Invoke(call);
+        TakeLate(call.Number);
         if (Latency > TimeSpan.Zero)
             await Task.Delay(Latency, _time, cancellationToken);
         if (fault is { Exception: { } exception, AfterEffect: false })

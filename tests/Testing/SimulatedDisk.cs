@@ -32,6 +32,9 @@ public sealed partial class SimulatedDisk(TimeProvider? time = null) : DurableFi
     /// <summary>Bytes that fit; more is <see cref="LitestreamError.DiskFull"/>. Null: endless.</summary>
     public long? CapacityBytes { get; set; }
 
+    /// <summary>A broken disk, or a program that leaves fsync out: <see cref="Flush"/> makes no byte durable.</summary>
+    public bool IgnoresFlush { get; set; }
+
     public List<DiskStep> Steps { get; } = [];
 
     /// <summary>Bytes of all files as programs see them.</summary>
@@ -90,6 +93,28 @@ public sealed partial class SimulatedDisk(TimeProvider? time = null) : DurableFi
     {
         lock (_gate)
             return Find(path).Content;
+    }
+
+    /// <summary>True when every byte of a file would survive a power cut.</summary>
+    public bool IsDurable(string path)
+    {
+        lock (_gate)
+        {
+            var node = Find(path);
+            return node.Bytes.SequenceEqual(node.Durable);
+        }
+    }
+
+    /// <summary>Removes a file, durably; past all faults.</summary>
+    public void Remove(string path)
+    {
+        lock (_gate)
+        {
+            path = Full(path);
+            _live.Remove(path);
+            _durable.Remove(path);
+            _journal.RemoveAll(c => c.From == path || c.To == path);
+        }
     }
 
     /// <summary>Puts a file there, durable at once, with the folders above it; past all faults.</summary>
@@ -189,7 +214,8 @@ public sealed partial class SimulatedDisk(TimeProvider? time = null) : DurableFi
         {
             view.Check();
             Step("sync", view.Path);
-            view.Node.Durable = view.Node.Content;
+            if (!IgnoresFlush)
+                view.Node.Durable = view.Node.Content;
         }
     }
 

@@ -293,7 +293,10 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
                         await SyncSessionAsync(cancellationToken).ConfigureAwait(false);
                     var snapshot = _session!.Source.OpenSnapshot();
                     if (_session.IsCopied(snapshot.At))
+                    {
+                        Succeeded(); // what was copied for it shows in the status
                         return (snapshot, _session.Position!);
+                    }
                     snapshot.Dispose();
                 }
                 finally
@@ -346,6 +349,8 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
         var isOurs = e is LitestreamException { Error: LitestreamError.DiskFull or LitestreamError.LocalStorage or LitestreamError.Busy };
         if (!isOurs || _session is { Source.HasReader: false })
             CloseSession();
+        // The retry must try what failed: a look that finds it too early for a copy would call this failure mended.
+        _clock.LastShip = DateTimeOffset.MinValue;
         _clock.RetryAt = _services.Time.GetUtcNow() + delay;
         return _clock.RetryAt.Value;
     }

@@ -25,7 +25,7 @@ internal sealed class SourceSession : IDisposable
     {
         (_options, _services, _files, _copied) = (options, services, files, copied);
         _sync = new WalSync(files.Directory, services.Files, options, services.Time);
-        Source = SourceConnection.Open(options.Path, options.BusyTimeout);
+        Source = services.Sources.Open(options.Path, options.BusyTimeout);
     }
 
     internal SourceConnection Source { get; }
@@ -41,7 +41,7 @@ internal sealed class SourceSession : IDisposable
 
     /// <summary>True when everything that SQLite calls committed at <paramref name="end"/> was copied.</summary>
     internal bool IsCopied(WalIndexHeader end) =>
-        Forced() is null && _held && SyncPlanner.Plan(Position, end, held: true, static () => true) is SyncPlan.Nothing;
+        Forced() is null && _held && _services.Sources.Plan(Position, end, held: true, static () => true) is SyncPlan.Nothing;
 
     /// <summary>Opens the database and finds the position in the local files.</summary>
     internal static async Task<SourceSession> OpenAsync(
@@ -72,7 +72,7 @@ internal sealed class SourceSession : IDisposable
         while (true)
         {
             var end = Source.Look();
-            var plan = Forced() is { } reason ? new SyncPlan.Full(reason) : SyncPlanner.Plan(Position, end, _held, () => _tailIsOurs);
+            var plan = Forced() is { } reason ? new SyncPlan.Full(reason) : _services.Sources.Plan(Position, end, _held, () => _tailIsOurs);
             try
             {
                 if (await CarryOutAsync(plan, end, cancellationToken).ConfigureAwait(false))

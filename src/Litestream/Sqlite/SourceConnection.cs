@@ -5,9 +5,9 @@ namespace Litestream.Sqlite;
 /// </summary>
 /// <remarks>
 /// At every instant one of two connections holds a read transaction; the next begins before the last one ends. While it stands, no frame
-/// can disappear before it was copied (checkpoint.md). One thread at a time: the database's gate.
+/// can disappear before it was copied (checkpoint.md). One thread at a time: the database's gate. Not sealed, so that a test can do one thing wrong.
 /// </remarks>
-internal sealed class SourceConnection : IDisposable
+internal class SourceConnection : IDisposable
 {
     private readonly EngineConnection[] _readers;
     private readonly EngineConnection _barrier;
@@ -15,7 +15,7 @@ internal sealed class SourceConnection : IDisposable
     private readonly TimeSpan _busyTimeout;
     private int _standing;
 
-    private SourceConnection(string path, TimeSpan busyTimeout)
+    private protected SourceConnection(string path, TimeSpan busyTimeout)
     {
         _busyTimeout = busyTimeout;
         var opened = new List<EngineConnection>();
@@ -67,7 +67,7 @@ internal sealed class SourceConnection : IDisposable
 
     internal DatabaseFile File { get; }
 
-    internal WalFile Wal { get; }
+    internal WalFile Wal { get; private protected init; }
 
     /// <summary>Where the standing reader stands. Frames behind it cannot be moved into the database file by anybody.</summary>
     internal WalIndexHeader ReaderMark { get; private set; }
@@ -85,7 +85,7 @@ internal sealed class SourceConnection : IDisposable
     internal bool IsEmpty => Look().LastFrame == 0 && File.SizeBytes == 0;
 
     /// <summary>SQLite's own present end of the WAL; a few microseconds.</summary>
-    internal WalIndexHeader Look() => _checkpoint.Look(PageSize);
+    internal virtual WalIndexHeader Look() => _checkpoint.Look(PageSize);
 
     /// <summary>Begins a new standing reader, then ends the old one.</summary>
     internal void MoveReader()
@@ -106,11 +106,11 @@ internal sealed class SourceConnection : IDisposable
     }
 
     /// <summary>Tries once to take the writer lock, so that nobody can commit until <see cref="ReleaseBarrier"/>.</summary>
-    internal bool TryBarrier() => _barrier.TryBeginImmediate();
+    internal virtual bool TryBarrier() => _barrier.TryBeginImmediate();
 
     internal void ReleaseBarrier() => _barrier.End();
 
-    internal CheckpointResult Checkpoint(CheckpointMode mode) => _checkpoint.Checkpoint(mode);
+    internal virtual CheckpointResult Checkpoint(CheckpointMode mode) => _checkpoint.Checkpoint(mode);
 
     /// <summary>
     /// Moves everything up to now into the database file, and nobody else can begin to: an application over its own checkpoint threshold tries

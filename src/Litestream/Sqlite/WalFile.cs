@@ -4,7 +4,7 @@ using Microsoft.Win32.SafeHandles;
 namespace Litestream.Sqlite;
 
 /// <summary>The -wal file, opened for reading. SQLite takes no lock on it, so it may be opened and closed freely (stack.md §3.5).</summary>
-internal sealed class WalFile : IDisposable
+internal class WalFile : IDisposable
 {
     private readonly SafeFileHandle _handle;
 
@@ -34,7 +34,7 @@ internal sealed class WalFile : IDisposable
 
     /// <summary>Reads as much as there is.</summary>
     /// <returns>Bytes read; fewer than asked only at the end of the file.</returns>
-    internal int Read(long offset, Span<byte> buffer)
+    internal virtual int Read(long offset, Span<byte> buffer)
     {
         var total = 0;
         while (total < buffer.Length)

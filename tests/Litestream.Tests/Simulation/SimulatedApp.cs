@@ -1,97 +1,193 @@
 using System.Globalization;
 using System.Text;
-using Microsoft.Data.Sqlite;
+using Litestream.Sqlite;
+using Litestream.Tests.Sqlite;
 using SQLitePCL;
-using Testing;
-using Testing.Oracles;
 
 namespace Litestream.Tests.Simulation;
 
 /// <summary>
-/// An application on real SQLite whose every act follows from the seed. It never waits for a lock: a simulation has one thread, so a lock that
-/// is held now stays held.
+/// An application on real SQLite whose every act follows from the seed: two connections that write, readers that stay, checkpoints of every
+/// kind, writers that die. It never waits for a lock: a simulation has one thread, so a lock that is held now stays held.
 /// </summary>
 internal sealed class SimulatedApp : IDisposable
 {
-    private static readonly int[] PageSizes = [512, 1024, 4096, 8192];
+    private static readonly int[] PageSizes = [512, 512, 1024, 1024, 4096, 8192];
+    private static readonly string[] CheckpointModes = ["PASSIVE", "FULL", "RESTART", "TRUNCATE"];
     private readonly Random _random;
     private readonly string _path;
-    private readonly Action<string> _say;
+    private readonly Trace _trace;
     private readonly int _pageSize;
-    private sqlite3 _db;
+    private readonly sqlite3[] _writers = new sqlite3[2];
+    private sqlite3 _look = null!;
     private sqlite3? _longReader;
-    private SqliteConnection _dumper;
+    private sqlite3? _open;
     private int _tables;
+    private bool _phantom;
 
-    internal SimulatedApp(string path, Random random, Action<string> say)
+    internal SimulatedApp(string path, Random random, Trace trace)
     {
         Batteries_V2.Init();
-        (_path, _random, _say) = (path, random, say);
+        (_path, _random, _trace) = (path, random, trace);
         _pageSize = PageSizes[random.Next(PageSizes.Length)];
-        (_db, _dumper) = (Connect(), TestDatabase.Open(path));
-        Run($"PRAGMA page_size={_pageSize}; PRAGMA auto_vacuum={random.Next(3)}; PRAGMA journal_mode=wal");
-        Configure();
-        Run("CREATE TABLE t(id INTEGER PRIMARY KEY, v, w); CREATE INDEX i ON t(w)");
-        Dumps.Add(CanonicalDump.Of(_dumper));
+        Connect($"PRAGMA page_size={_pageSize}; PRAGMA auto_vacuum={random.Next(3)}; PRAGMA journal_mode=wal");
+        Run(_writers[0], "CREATE TABLE t(id INTEGER PRIMARY KEY, v, w); CREATE INDEX i ON t(w); CREATE TABLE lost(n)");
+        Note();
     }
 
     /// <summary>The content after each act, in order; the last is the present one.</summary>
-    internal List<string> Dumps { get; } = [];
+    internal List<byte[]> States { get; } = [];
 
-    internal int Now => Dumps.Count - 1;
+    internal int Now => States.Count - 1;
 
-    /// <summary>One act: a transaction, a checkpoint, a VACUUM, a reader that stays, a new connection.</summary>
+    /// <summary>True while the engine is at work: only then may it hold the writer lock, and only for the moment of a checkpoint.</summary>
+    internal bool EngineRuns { get; set; }
+
+    /// <summary>One act: a transaction, a checkpoint, a VACUUM, a reader that stays, a new connection, a death.</summary>
     internal void Act()
     {
-        switch (_random.Next(24))
+        if (_open is not null && _random.Next(3) == 0)
+            EndOpenTransaction();
+        else
+            Act(_writers[_random.Next(4) == 0 ? 1 : 0]);
+        Note();
+    }
+
+    private void Act(sqlite3 writer)
+    {
+        switch (_random.Next(28))
         {
             case 0:
-                Run("VACUUM");
+                Run(writer, "VACUUM");
                 break;
             case 1:
-                Run($"PRAGMA incremental_vacuum({_random.Next(1, 20)})");
+                Run(writer, $"PRAGMA incremental_vacuum({_random.Next(1, 20)})");
                 break;
             case 2 or 3:
-                string[] modes = ["PASSIVE", "FULL", "RESTART", "TRUNCATE"];
-                Run($"PRAGMA wal_checkpoint({modes[_random.Next(modes.Length)]})");
+                Run(writer, $"PRAGMA wal_checkpoint({CheckpointModes[_random.Next(CheckpointModes.Length)]})");
                 break;
             case 4:
                 Reopen();
                 break;
             case 5:
-                Run($"BEGIN IMMEDIATE; DELETE FROM t; INSERT INTO t(v) VALUES({Blob(_pageSize * 6)}); ROLLBACK");
+                Run(writer, $"BEGIN IMMEDIATE; DELETE FROM t; INSERT INTO t(v) VALUES({Blob(_pageSize * 6)}); ROLLBACK");
                 break;
             case 6:
                 ToggleLongReader();
                 break;
+            case 7 when _open is null:
+                BeginOpenTransaction(writer);
+                break;
+            case 8 when _open is null:
+                DieBeforePublishing();
+                break;
             default:
-                Transaction();
+                Transaction(writer);
                 break;
         }
-        Dumps.Add(CanonicalDump.Of(_dumper));
+    }
+
+    /// <summary>Notes the present content. SQLite may find a dead writer's frames when it opens a WAL anew; then they are commits.</summary>
+    internal void Note()
+    {
+        if (States.Count > 0 && _trace.IsOn)
+            _trace.Say($"app: state {States.Count}");
+        States.Add(DatabaseBytes.Of(_look, States.LastOrDefault()));
+    }
+
+    /// <summary>Looks whether a recovery has brought a dead writer's frames back.</summary>
+    internal void NoteRecovery()
+    {
+        if (!_phantom)
+            return;
+        var now = DatabaseBytes.Of(_look);
+        if (!now.AsSpan().SequenceEqual(States[^1]))
+            States.Add(now);
     }
 
     /// <summary>Closes everything, so that SQLite may checkpoint and remove the WAL, and opens it again.</summary>
     internal void Reopen()
     {
-        _longReader?.Dispose();
-        _longReader = null;
-        _dumper.Dispose();
-        _db.Dispose();
-        (_db, _dumper) = (Connect(), TestDatabase.Open(_path));
-        Configure();
-        _say("app: reopened");
+        Close();
+        Connect("");
+        _trace.Say("app: reopened");
     }
 
-    internal string Dump() => CanonicalDump.Of(_dumper);
+    /// <summary>Puts an earlier state in the database's place, as a restore from a backup does.</summary>
+    /// <param name="inPlace">True: into the same file (nobody else may have it open); false: another file gets its name.</param>
+    internal void Replace(bool inPlace)
+    {
+        Close();
+        var at = _random.Next(States.Count);
+        var other = inPlace ? _path : _path + ".other";
+        File.Delete(_path + "-wal");
+        File.Delete(_path + "-shm");
+        File.WriteAllBytes(other, States[at]);
+        if (!inPlace)
+            File.Move(other, _path, overwrite: true);
+        _phantom = false;
+        Connect("PRAGMA journal_mode=wal");
+        _trace.Say($"app: replaced by state {at}, in place {inPlace}");
+        Note();
+    }
 
-    private void Transaction()
+    private void Transaction(sqlite3 writer)
     {
         var sql = new StringBuilder("BEGIN IMMEDIATE");
         for (var n = _random.Next(1, 5); n > 0; n--)
             sql.Append("; ").Append(Statement());
-        Run(sql.Append("; COMMIT").ToString());
+        var rc = Run(writer, sql.Append("; COMMIT").ToString());
+        // INV8: only another writer, or the engine in the few milliseconds of its barrier, may be in the way.
+        if ((rc & 0xff) == raw.SQLITE_BUSY && !EngineRuns && _open is null)
+            throw new InvalidOperationException("the application cannot write, and nobody but the engine can be in its way");
     }
+
+    private void BeginOpenTransaction(sqlite3 writer)
+    {
+        Run(writer, $"PRAGMA cache_size=5; BEGIN IMMEDIATE; UPDATE t SET w = w || 'open'; INSERT INTO t(v) VALUES({Blob(_pageSize * 12)})");
+        if (raw.sqlite3_get_autocommit(writer) == 0)
+            _open = writer;
+    }
+
+    private void EndOpenTransaction()
+    {
+        var writer = _open!;
+        _open = null;
+        Run(writer, _random.Next(2) == 0 ? "COMMIT" : "ROLLBACK");
+    }
+
+    /// <summary>
+    /// What a writer with synchronous=FULL leaves that is killed after its frames were written and before they were published: a commit in the
+    /// WAL file that SQLite has never seen.
+    /// </summary>
+    private void DieBeforePublishing()
+    {
+        WalIndexHeader end;
+        using (var engine = EngineConnection.Open(_path, TimeSpan.Zero))
+            end = engine.Look(_pageSize);
+        if (end.Salt.IsNone || !File.Exists(_path + "-wal"))
+            return;
+        var before = DatabaseBytes.Of(_look);
+        byte[] after;
+        using (var dying = DatabaseBytes.Load(before))
+        {
+            raw.sqlite3_exec(dying, $"INSERT INTO lost VALUES({_random.Next()}); UPDATE t SET v = {Blob(50)} WHERE id < 3");
+            after = DatabaseBytes.Of(dying);
+        }
+        after.AsSpan(18, 2).Fill(2);
+        var frames = WalBuilder.Behind(end);
+        var changed = Enumerable.Range(0, after.Length / _pageSize).Where(p => !Page(before, p).SequenceEqual(Page(after, p))).ToList();
+        foreach (var page in changed)
+            frames.Frame((uint)page + 1, page == changed[^1] ? (uint)(after.Length / _pageSize) : 0, Page(after, page).ToArray());
+        using var wal = new FileStream(_path + "-wal", FileMode.Open, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete);
+        wal.Position = end.EndOffset;
+        wal.Write(frames.ToArray());
+        _phantom = true;
+        _trace.Say($"app: a writer dies with {changed.Count} frames behind frame {end.LastFrame}");
+    }
+
+    private ReadOnlySpan<byte> Page(byte[] content, int page) =>
+        (page + 1) * _pageSize <= content.Length ? content.AsSpan(page * _pageSize, _pageSize) : default;
 
     private string Statement()
     {
@@ -121,12 +217,25 @@ internal sealed class SimulatedApp : IDisposable
         {
             _longReader = Connect();
             raw.sqlite3_exec(_longReader, "BEGIN; SELECT count(*) FROM t");
-            _say("app: a reader that stays");
+            _trace.Say("app: a reader that stays");
             return;
         }
         _longReader.Dispose();
         _longReader = null;
-        _say("app: the reader has gone");
+        _trace.Say("app: the reader has gone");
+    }
+
+    private void Connect(string settings)
+    {
+        int[] thresholds = [0, 10, 1000];
+        for (var i = 0; i < _writers.Length; i++)
+        {
+            _writers[i] = Connect();
+            var threshold = thresholds[_random.Next(thresholds.Length)];
+            var cache = _random.Next(2) == 0 ? 5 : 200;
+            Run(_writers[i], $"{(i == 0 ? settings : "")}; PRAGMA synchronous=off; PRAGMA cache_size={cache}; PRAGMA wal_autocheckpoint={threshold}");
+        }
+        _look = Connect();
     }
 
     private sqlite3 Connect()
@@ -135,29 +244,30 @@ internal sealed class SimulatedApp : IDisposable
         return rc == raw.SQLITE_OK ? db : throw new InvalidOperationException($"the application cannot open its database: {rc}");
     }
 
-    private void Configure()
+    private int Run(sqlite3 db, string sql)
     {
-        int[] thresholds = [0, 10, 1000];
-        Run(
-            $"PRAGMA synchronous=off; PRAGMA cache_size={(_random.Next(2) == 0 ? 5 : 200)}; PRAGMA wal_autocheckpoint={thresholds[_random.Next(thresholds.Length)]}"
-        );
-    }
-
-    private void Run(string sql)
-    {
-        var rc = raw.sqlite3_exec(_db, sql);
+        var rc = raw.sqlite3_exec(db, sql);
         if (rc is not (raw.SQLITE_OK or raw.SQLITE_BUSY or raw.SQLITE_LOCKED or raw.SQLITE_ERROR))
-            throw new InvalidOperationException($"the application got {rc} ({raw.sqlite3_errmsg(_db).utf8_to_string()}) from {sql}");
-        if (raw.sqlite3_get_autocommit(_db) == 0)
-            raw.sqlite3_exec(_db, "ROLLBACK");
-        var shown = sql.Length > 60 ? sql[..60] + sql.Length.ToString(CultureInfo.InvariantCulture) : sql;
-        _say($"app: {shown} -> {rc}");
+            throw new InvalidOperationException($"the application got {rc} ({raw.sqlite3_errmsg(db).utf8_to_string()}) from {sql}");
+        if (rc != raw.SQLITE_OK && raw.sqlite3_get_autocommit(db) == 0)
+        {
+            raw.sqlite3_exec(db, "ROLLBACK");
+            if (_open == db)
+                _open = null;
+        }
+        if (_trace.IsOn)
+            _trace.Say($"app: {(sql.Length > 60 ? sql[..60] + sql.Length.ToString(CultureInfo.InvariantCulture) : sql)} -> {rc}");
+        return rc;
     }
 
-    public void Dispose()
+    private void Close()
     {
         _longReader?.Dispose();
-        _dumper.Dispose();
-        _db.Dispose();
+        (_longReader, _open) = (null, null);
+        _look.Dispose();
+        foreach (var writer in _writers)
+            writer.Dispose();
     }
+
+    public void Dispose() => Close();
 }

@@ -1,5 +1,3 @@
-using System.Globalization;
-using Litestream.Ltx;
 using Litestream.Replicas;
 using Litestream.Replication;
 using Litestream.Restore;
@@ -10,13 +8,12 @@ using Testing;
 namespace Litestream.Tests.Simulation;
 
 /// <summary>
-/// The whole circle without real time, on one thread, from a seed: application, clock, disk, replicas and engine. What happens is written to
-/// <see cref="Trace"/>; the same seed gives the same trace.
+/// The whole circle without real time, on one thread, from a seed: application, clock, disk, replicas and engine. The same seed gives the same
+/// life, and the same <see cref="Trace"/> when that is on.
 /// </summary>
 internal sealed partial class SimulatedWorld : IAsyncDisposable
 {
     private const string MetaPath = "/sim/meta";
-    private const int LongestTrace = 50_000;
     private readonly Random _random;
     private readonly FakeTimeProvider _time = new(new DateTimeOffset(2026, 1, 2, 3, 4, 5, TimeSpan.Zero));
     private readonly MemoryFolder _folder = new();
@@ -31,20 +28,23 @@ internal sealed partial class SimulatedWorld : IAsyncDisposable
     private LitestreamStore? _store;
     private double _diskTrouble;
     private bool _interleave;
-    private bool _engineRuns;
+    private DateTimeOffset _called;
+
+    /// <summary>What the application may still do during this call: one that writes more than the engine copies would never let it end.</summary>
+    private int _actsLeft;
     private int _before;
     private int _lastState;
     private bool _disturbed;
-    private bool _ends;
 
-    private SimulatedWorld(int seed, PlantedBug bug)
+    private SimulatedWorld(int seed, PlantedBug bug, bool trace)
     {
         (_random, _bug) = (new Random(seed), bug);
+        Trace = new Trace(trace, _time);
         _disk = NewDisk();
-        _app = new SimulatedApp(_folder.Combine("app.db"), _random, Say);
+        _app = new SimulatedApp(_folder.Combine("app.db"), _random, Trace);
         var interval = TimeSpan.FromMilliseconds(_random.Next(1, 3000));
         for (var i = 0; i <= _random.Next(2); i++)
-            _replicas.Add(new SimulatedReplica($"r{i}", _time, OnStoreCall));
+            _replicas.Add(NewReplica($"r{i}"));
         _options = new DatabaseOptions
         {
             Path = _folder.Combine("app.db"),
@@ -56,84 +56,34 @@ internal sealed partial class SimulatedWorld : IAsyncDisposable
             MaxLocalBytes = _random.Next(3) == 0 ? 20_000 : 1 << 30,
             LegacyPageFrames = _random.Next(4) == 0,
         };
-        Say($"{_options with { Path = "", Replicas = [] }}, {_replicas.Count} replicas, every {interval}");
+        Trace.Say($"{_options with { Path = "", Replicas = [] }}, {_replicas.Count} replicas, every {interval}");
     }
 
-    internal List<string> Trace { get; } = [];
+    internal Trace Trace { get; }
 
     /// <summary>Restores compared with what they had to be.</summary>
     internal int Compared { get; private set; }
 
     /// <summary>Lives a whole life; throws when a promise was broken.</summary>
+    /// <param name="seed">Decides everything.</param>
+    /// <param name="bug">What is wrong in this world.</param>
+    /// <param name="trace">Whether it tells what happens.</param>
+    /// <param name="made">Gets the world before it begins to live.</param>
     internal static async Task<SimulatedWorld> RunAsync(
         int seed,
         PlantedBug bug = PlantedBug.None,
-        int acts = 45,
+        bool trace = false,
         Action<SimulatedWorld>? made = null
     )
     {
-        await using var world = new SimulatedWorld(seed, bug);
+        await using var world = new SimulatedWorld(seed, bug, trace);
         made?.Invoke(world);
         await world.StartAsync();
-        for (var i = 0; i < acts; i++)
+        for (var acts = world._random.Next(10, 50); acts > 0; acts--)
             await world.ActAsync();
         await world.HealAsync();
         await world.JudgeTheEndAsync();
         return world;
-    }
-
-    private async Task ActAsync()
-    {
-        switch (_random.Next(40))
-        {
-            case < 12:
-                _app.Act();
-                break;
-            case < 24:
-                await StepAsync(_random.Next(6) == 0 ? _random.Next(120_000) : _random.Next(1500));
-                break;
-            case < 28:
-                await SyncAsync(upload: _random.Next(2) == 0);
-                break;
-            case < 31:
-                double[] troubles = [0, 0, 0.3, 1];
-                var replica = _replicas[_random.Next(_replicas.Count)];
-                replica.Trouble = troubles[_random.Next(troubles.Length)];
-                Say($"{replica.Name}: trouble {replica.Trouble}");
-                break;
-            case 31:
-                _diskTrouble = _diskTrouble > 0 ? 0 : 0.1;
-                Say($"disk: trouble {_diskTrouble}");
-                break;
-            case 32:
-                _disk.CapacityBytes = _disk.CapacityBytes is null ? _disk.UsedBytes + _random.Next(5000) : null;
-                Say($"disk: capacity {_disk.CapacityBytes}");
-                break;
-            case 33:
-                _interleave = !_interleave;
-                break;
-            case 34:
-                await StopAsync();
-                await StartAgainAsync();
-                break;
-            case 35:
-                Say("engine: killed");
-                await AbandonAsync();
-                await StartAgainAsync();
-                break;
-            case 36 or 37:
-                await PowerCutAsync();
-                break;
-            case 38 when _random.Next(3) == 0:
-                await LoseLocalStateAsync();
-                break;
-            case 39 when _random.Next(3) == 0:
-                await EmptyReplicaAsync();
-                break;
-            default:
-                await JudgeConfirmedAsync();
-                break;
-        }
     }
 
     private async Task StepAsync(int milliseconds)
@@ -148,9 +98,10 @@ internal sealed partial class SimulatedWorld : IAsyncDisposable
     /// <summary>Lets the engine do something, and notes which state each new transaction holds.</summary>
     private async Task EngineAsync(string what, Func<Task> call)
     {
-        _before = _app.Now;
+        _time.Advance(TimeSpan.FromMilliseconds(1));
+        (_before, _called, _actsLeft) = (_app.Now, _time.GetUtcNow(), 12);
         var outcome = "ok";
-        _engineRuns = true;
+        _app.EngineRuns = true;
         try
         {
             await call();
@@ -161,18 +112,23 @@ internal sealed partial class SimulatedWorld : IAsyncDisposable
         }
         finally
         {
-            _engineRuns = false;
+            _app.EngineRuns = false;
         }
         var status = _store!.Databases[0];
-        Say(
-            $"engine: {what}: {outcome}; {status.State} {status.Txid.Value} {string.Join(' ', status.Replicas.Select(r => $"{r.State} {r.Txid.Value}"))}"
-        );
+        if (Trace.IsOn)
+        {
+            var replicas = string.Join(' ', status.Replicas.Select(r => $"{r.State} {r.Txid.Value}"));
+            Trace.Say($"engine: {what}: {outcome}; {status.State} {status.Txid.Value} {replicas}");
+        }
         foreach (var replica in _replicas)
             Betray(replica, replica.TakeWritten());
+        await JudgeTheStatusAsync(status);
     }
 
     private void Betray(SimulatedReplica replica, IReadOnlyList<string> written)
     {
+        foreach (var lie in replica.TakeLies())
+            replica.Remove(lie);
         if (_bug is not (PlantedBug.StoreForgets or PlantedBug.StoreDamages) || written.Count == 0 || _random.Next(4) > 0)
             return;
         var key = written[_random.Next(written.Count)];
@@ -180,25 +136,37 @@ internal sealed partial class SimulatedWorld : IAsyncDisposable
             replica.Remove(key);
         else
             replica.Damage(key, _random.Next(100_000));
-        Say($"{replica.Name}: planted bug at {key}");
+        Trace.Say($"{replica.Name}: planted bug at {key}");
     }
 
     private async Task StartAsync()
     {
         var backend = new ObjectStoreBackend(["mem"], ReplicaLayout.Folders, [], o => _replicas.Single(r => r.Name == o.Name).Open());
         var options = new LitestreamOptions { Databases = [_options], ShutdownSyncTimeout = TimeSpan.Zero };
-        _store = new LitestreamStore(options, new ObjectStoreFactory(backend), _time, null, _disk, new SilentCommitWatcher());
+        var sources = new SimulatedSource(_bug, () => _time.Advance(TimeSpan.FromMilliseconds(10)), _app.Act);
+        _store = new LitestreamStore(
+            options,
+            new ObjectStoreFactory(backend),
+            _time,
+            null,
+            _disk,
+            new SilentCommitWatcher(),
+            sources
+        );
         await _store.AddConfiguredAsync(CancellationToken.None);
-        Say("engine: started");
+        Trace.Say("engine: started");
     }
 
     private async Task StartAgainAsync()
     {
         _disturbed = true;
-        for (var i = _random.Next(4); i > 0; i--)
+        for (var i = _random.Next(_random.Next(3) == 0 ? 12 : 4); i > 0; i--)
             _app.Act();
         if (_random.Next(4) == 0)
+        {
             _app.Reopen();
+            _app.Note();
+        }
         await StartAsync();
     }
 
@@ -206,7 +174,7 @@ internal sealed partial class SimulatedWorld : IAsyncDisposable
     {
         var complete = false;
         await EngineAsync("stop", async () => complete = await _store!.StopAsync(CancellationToken.None));
-        Say($"engine: stopped, complete {complete}");
+        Trace.Say($"engine: stopped, complete {complete}");
         await _store!.DisposeAsync();
         _store = null;
         if (!complete)
@@ -217,7 +185,7 @@ internal sealed partial class SimulatedWorld : IAsyncDisposable
 
     private async Task AbandonAsync()
     {
-        _engineRuns = true;
+        _app.EngineRuns = true;
         try
         {
             await _store!.AbandonAsync();
@@ -225,107 +193,34 @@ internal sealed partial class SimulatedWorld : IAsyncDisposable
         }
         catch (Exception e) when (e is LitestreamException or SimulatedCrashException)
         {
-            Say($"engine: {e.Message} while it ended");
+            Trace.Say($"engine: {e.Message} while it ended");
         }
         finally
         {
-            (_engineRuns, _store) = (false, null);
+            (_app.EngineRuns, _store) = (false, null);
         }
     }
 
-    private async Task PowerCutAsync()
-    {
-        _disk.CrashAtStep = _disk.Steps.Count + _random.Next(1, 25);
-        Say($"power cut at step {_disk.CrashAtStep}");
-        for (var i = _random.Next(1, 4); i > 0; i--)
+    private SimulatedDisk NewDisk() => new(_time) { Fault = OnDiskStep, IgnoresFlush = _bug == PlantedBug.FsyncLeftOut };
+
+    private SimulatedReplica NewReplica(string name) =>
+        new(name, _random.Next(4) == 0, () => _disk, _time, OnStoreCall)
         {
-            _app.Act();
-            await StepAsync(_random.Next(3000));
-        }
-        await AbandonAsync();
-        _disk.Restart(_random.Next(3) == 0 ? null : _random);
-        await StartAgainAsync();
-    }
-
-    private async Task LoseLocalStateAsync()
-    {
-        Say("local state lost");
-        await AbandonAsync();
-        _disk = NewDisk();
-        await StartAgainAsync();
-    }
-
-    private async Task EmptyReplicaAsync()
-    {
-        var replica = _replicas[_random.Next(_replicas.Count)];
-        Say($"{replica.Name}: emptied");
-        await AbandonAsync();
-        replica.Empty();
-        await StartAgainAsync();
-    }
-
-    private SimulatedDisk NewDisk() => new(_time) { Fault = OnDiskStep };
-
-    private Exception? OnDiskStep(DiskStep step)
-    {
-        Say($"disk: {step.Name} {step.Path}");
-        var newest = _app.Now;
-        MeanwhileTheAppActs();
-        if (!_engineRuns || _diskTrouble == 0 || _random.NextDouble() > _diskTrouble)
-        {
-            var name = Path.GetFileNameWithoutExtension(step.Path);
-            if (step.Name == "rename" && LtxFileInfo.TryParseFileName(name, out _, out var txid))
-                NoteTransaction(txid.Value, newest);
-            return null;
-        }
-        Say("disk: failed");
-        return SimulatedDisk.Failure(step);
-    }
-
-    /// <summary>A local file gets its name: what was committed when the engine began is in it, unless it holds only a part of the WAL.</summary>
-    private void NoteTransaction(ulong txid, int newest)
-    {
-        var from = _options.MaxSyncWalBytes == 1 ? _lastState : _before;
-        _lastState = from;
-        // A name that is taken: a power cut may bring the older file back, which is as good. It has reached no replica.
-        var isThere = _disk.Files.Contains($"{MetaPath}/ltx/0/{LtxFileInfo.FormatFileName(new Txid(txid), new Txid(txid))}");
-        _states[txid] = (isThere ? Math.Min(_states[txid].From, from) : from, newest);
-    }
-
-    private void NoteUpload(SimulatedReplica replica, string key)
-    {
-        if (LtxFileInfo.TryParseFileName(Path.GetFileName(key), out _, out var txid))
-            replica.States[txid.Value] = _states[txid.Value];
-    }
-
-    private StoreFault? OnStoreCall(SimulatedReplica replica, StoreCall call)
-    {
-        _time.Advance(TimeSpan.FromMilliseconds(_random.Next(20) == 0 ? _random.Next(4000) : _random.Next(30)));
-        MeanwhileTheAppActs();
-        var fails = _random.NextDouble() < replica.Trouble;
-        var afterEffect = fails && _random.Next(3) == 0;
-        if (call.Operation == "PUT" && (!fails || afterEffect))
-            NoteUpload(replica, call.Key);
-        Say($"{replica.Name}: {call.Operation} {call.Key}{(fails ? afterEffect ? " answer lost" : " failed" : "")}");
-        return fails ? StoreFault.Unavailable(afterEffect) : null;
-    }
+            ListingDelay = TimeSpan.FromMilliseconds(_random.Next(5) == 0 ? _random.Next(5000) : 0),
+        };
 
     private void MeanwhileTheAppActs()
     {
-        if (_interleave && _engineRuns && _random.Next(10) == 0)
-            _app.Act();
-    }
-
-    private void Say(string line)
-    {
-        Require(Trace.Count < LongestTrace || _ends, "the engine does not come to an end");
-        Trace.Add($"{_time.GetUtcNow().ToString("mm:ss.fff", CultureInfo.InvariantCulture)} {line}");
+        if (!_interleave || !_app.EngineRuns || _actsLeft == 0 || _random.Next(10) > 0)
+            return;
+        _actsLeft--;
+        _app.Act();
     }
 
     public async ValueTask DisposeAsync()
     {
         _replicas.ForEach(r => r.Trouble = 0);
-        (_diskTrouble, _interleave, _ends) = (0, false, true);
+        (_diskTrouble, _interleave, Trace.Ends) = (0, false, true);
         if (_store is not null)
             await AbandonAsync();
         _app.Dispose();
