@@ -138,7 +138,11 @@ public sealed class MemoryObjectStore : ObjectStore
                 .. _bucket
                     .Objects.Where(o => ListsAtOnce || o.Value.ListedFrom <= now)
                     .Select(o => ToStored(o.Key, o.Value) with { Metadata = null })
-                    .Concat(_bucket.Ghosts.Where(g => !ListsAtOnce && g.Until > now && !_bucket.Objects.ContainsKey(g.Stored.Key)).Select(g => g.Stored))
+                    .Concat(
+                        _bucket
+                            .Ghosts.Where(g => !ListsAtOnce && g.Until > now && !_bucket.Objects.ContainsKey(g.Stored.Key))
+                            .Select(g => g.Stored)
+                    )
                     .Where(o =>
                         o.Key.StartsWith(prefix, StringComparison.Ordinal) && (after is null || string.CompareOrdinal(o.Key, after) > 0)
                     )

@@ -119,7 +119,7 @@ internal class SourceConnection : IDisposable
     /// </summary>
     /// <param name="letWritersIn">End the barrier as soon as the mark has moved: pages are moved while writers go on.</param>
     /// <returns>Busy: somebody else is checkpointing right now; then nothing has happened, and the barrier still stands.</returns>
-    internal CheckpointResult CheckpointBehindShutDoor(bool letWritersIn)
+    internal virtual CheckpointResult CheckpointBehindShutDoor(bool letWritersIn)
     {
         // Without it SQLite would take the writer lock itself, for the whole of the work.
         if (!HasBarrier)

@@ -71,6 +71,33 @@ public sealed class LocalDiskScenarioTests
     }
 
     [Fact]
+    public async Task D3_LongSyncInterval_TheRetryTriesWhatFailed_AndCallsNothingMendedBefore()
+    {
+        var disk = new SimulatedDisk();
+        await using var circle = new Circle(o =>
+            o with
+            {
+                MetaPath = "/meta",
+                Replicas = [o.Replicas[0] with { SyncInterval = TimeSpan.FromMinutes(1) }],
+            }
+        )
+        {
+            Disk = disk,
+        };
+        await circle.StartAsync();
+        await circle.StepAsync();
+        disk.CapacityBytes = disk.UsedBytes;
+        circle.Write(3, 2000);
+        await circle.StepAsync(61);
+        Assert.Equal(ReplicationState.Failing, circle.Status.State);
+        await circle.StepAsync(2); // the retry, long before the next copy by the interval
+        Assert.Equal(ReplicationState.Failing, circle.Status.State);
+        disk.CapacityBytes = null;
+        await circle.StepAsync(4);
+        Assert.Equal(ReplicationState.Current, circle.Status.State);
+    }
+
+    [Fact]
     public async Task StopWhileTheDiskRefusesDeletions_StillEnds_AndLetsGoOfTheDatabase()
     {
         var disk = new SimulatedDisk();

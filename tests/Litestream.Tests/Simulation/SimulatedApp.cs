@@ -233,7 +233,10 @@ internal sealed class SimulatedApp : IDisposable
             _writers[i] = Connect();
             var threshold = thresholds[_random.Next(thresholds.Length)];
             var cache = _random.Next(2) == 0 ? 5 : 200;
-            Run(_writers[i], $"{(i == 0 ? settings : "")}; PRAGMA synchronous=off; PRAGMA cache_size={cache}; PRAGMA wal_autocheckpoint={threshold}");
+            Run(
+                _writers[i],
+                $"{(i == 0 ? settings : "")}; PRAGMA synchronous=off; PRAGMA cache_size={cache}; PRAGMA wal_autocheckpoint={threshold}"
+            );
         }
         _look = Connect();
     }

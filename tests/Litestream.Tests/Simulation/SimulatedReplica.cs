@@ -57,7 +57,12 @@ internal sealed class SimulatedReplica
 
     internal IReadOnlyList<string> Keys =>
         _bucket?.Keys
-        ?? [.. _disk().Files.Where(f => f.StartsWith(Folder + "/", StringComparison.Ordinal) && !f.EndsWith(".tmp", StringComparison.Ordinal)).Select(f => f[(Folder.Length + 1)..])];
+        ??
+        [
+            .. _disk()
+                .Files.Where(f => f.StartsWith(Folder + "/", StringComparison.Ordinal) && !f.EndsWith(".tmp", StringComparison.Ordinal))
+                .Select(f => f[(Folder.Length + 1)..]),
+        ];
 
     /// <summary>A door for a new engine.</summary>
     internal ObjectStore Open()
@@ -159,7 +164,12 @@ internal sealed class SimulatedReplica
         var restorer = new DatabaseRestorer(disk, TimeProvider.System, NullLogger.Instance);
         var result = await restorer.RestoreAsync(
             client,
-            new RestoreOptions { OutputPath = Output, Target = target, IntegrityCheck = IntegrityCheckMode.None },
+            new RestoreOptions
+            {
+                OutputPath = Output,
+                Target = target,
+                IntegrityCheck = IntegrityCheckMode.None,
+            },
             CancellationToken.None
         );
         return (result.Txid, disk.Read(Output));

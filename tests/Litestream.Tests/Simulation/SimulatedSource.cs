@@ -12,16 +12,20 @@ namespace Litestream.Tests.Simulation;
 internal sealed class SimulatedSource(PlantedBug bug, Action busy, Action meanwhile) : SourceAccess
 {
     private string _wal = "";
+    private Connection? _connection;
 
     internal override SourceConnection Open(string path, TimeSpan busyTimeout)
     {
         _wal = path + "-wal";
-        return new Connection(path, busyTimeout, bug, busy, meanwhile);
+        return _connection = new Connection(path, busyTimeout, bug, busy, meanwhile);
     }
 
     internal override SyncPlan Plan(SyncPosition? position, WalIndexHeader end, bool held, Func<bool> tailIsOurs)
     {
-        var trusts = bug == PlantedBug.TailTrustedWithoutTheLock && !held && position is not null && position.Salt != end.Salt && tailIsOurs();
+        if (bug == PlantedBug.NoSyncUnderTheBarrier && _connection is { HasBarrier: true })
+            return new SyncPlan.Nothing();
+        var trusts =
+            bug == PlantedBug.TailTrustedWithoutTheLock && !held && position is not null && position.Salt != end.Salt && tailIsOurs();
         return base.Plan(position, end, held || (trusts && OnlyTwoSalts(position!, end)), tailIsOurs);
     }
 
@@ -46,7 +50,6 @@ internal sealed class SimulatedSource(PlantedBug bug, Action busy, Action meanwh
         private readonly Action _busy;
         private readonly Action _meanwhile;
         private readonly PatchedWal? _patched;
-        private WalIndexHeader _last;
         private int _looks;
 
         internal Connection(string path, TimeSpan busyTimeout, PlantedBug bug, Action busy, Action meanwhile)
@@ -63,14 +66,11 @@ internal sealed class SimulatedSource(PlantedBug bug, Action busy, Action meanwh
         {
             if (++_looks > 100_000)
                 throw new InvalidOperationException("the engine looks and looks");
-            if (_bug == PlantedBug.NoSyncUnderTheBarrier && HasBarrier)
-                return _last;
-            _last = base.Look();
             return _bug switch
             {
-                PlantedBug.FramesPastTheEnd => LastOfTheFile(_last, commitsOnly: true),
-                PlantedBug.TailShippedBeforeCommit => LastOfTheFile(_last, commitsOnly: false),
-                _ => _last,
+                PlantedBug.FramesPastTheEnd => LastOfTheFile(base.Look(), commitsOnly: true),
+                PlantedBug.TailShippedBeforeCommit => LastOfTheFile(base.Look(), commitsOnly: false),
+                _ => base.Look(),
             };
         }
 
@@ -82,16 +82,23 @@ internal sealed class SimulatedSource(PlantedBug bug, Action busy, Action meanwh
             return false;
         }
 
-        internal override CheckpointResult Checkpoint(CheckpointMode mode)
+        internal override CheckpointResult CheckpointBehindShutDoor(bool letWritersIn)
         {
-            if (_bug != PlantedBug.ReaderDroppedForTheCheckpoint || mode != CheckpointMode.Passive)
-                return base.Checkpoint(mode);
+            var result = base.CheckpointBehindShutDoor(letWritersIn);
+            if (result.IsBusy)
+                _busy();
+            else if (_bug == PlantedBug.ReaderDroppedForTheCheckpoint && letWritersIn)
+                DropTheReader();
+            return result;
+        }
+
+        private void DropTheReader()
+        {
             var reader = Readers(this)[Standing(this)];
             reader.End();
-            _meanwhile();
-            var result = base.Checkpoint(mode);
+            for (var i = 0; i < 3; i++)
+                _meanwhile();
             reader.BeginRead();
-            return result;
         }
 
         /// <summary>Goes on behind SQLite's own end as long as the frames in the file look valid.</summary>

@@ -116,7 +116,9 @@ internal sealed partial class SimulatedWorld
     {
         // Temporary names in the folder replica have a random part that is no part of the life.
         if (Trace.IsOn)
-            Trace.Say($"disk: {step.Name} {(Path.GetFileName(step.Path).StartsWith('.') ? Path.GetDirectoryName(step.Path) + "/.tmp" : step.Path)}");
+            Trace.Say(
+                $"disk: {step.Name} {(Path.GetFileName(step.Path).StartsWith('.') ? Path.GetDirectoryName(step.Path) + "/.tmp" : step.Path)}"
+            );
         if (step.Name == "rename")
             _app.NoteRecovery();
         var newest = _app.Now;
@@ -131,7 +133,10 @@ internal sealed partial class SimulatedWorld
             var name = Path.GetFileNameWithoutExtension(step.Path);
             if (LtxFileInfo.TryParseFileName(name, out _, out var txid))
                 NoteTransaction(txid.Value, newest);
-            Require(_bug == PlantedBug.FsyncLeftOut || _disk.IsDurable(step.Path), $"INV3: {name} gets its name before its bytes are durable");
+            Require(
+                _bug == PlantedBug.FsyncLeftOut || _disk.IsDurable(step.Path),
+                $"INV3: {name} gets its name before its bytes are durable"
+            );
         }
         return null;
     }

@@ -144,15 +144,7 @@ internal sealed partial class SimulatedWorld : IAsyncDisposable
         var backend = new ObjectStoreBackend(["mem"], ReplicaLayout.Folders, [], o => _replicas.Single(r => r.Name == o.Name).Open());
         var options = new LitestreamOptions { Databases = [_options], ShutdownSyncTimeout = TimeSpan.Zero };
         var sources = new SimulatedSource(_bug, () => _time.Advance(TimeSpan.FromMilliseconds(10)), _app.Act);
-        _store = new LitestreamStore(
-            options,
-            new ObjectStoreFactory(backend),
-            _time,
-            null,
-            _disk,
-            new SilentCommitWatcher(),
-            sources
-        );
+        _store = new LitestreamStore(options, new ObjectStoreFactory(backend), _time, null, _disk, new SilentCommitWatcher(), sources);
         await _store.AddConfiguredAsync(CancellationToken.None);
         Trace.Say("engine: started");
     }
