@@ -44,6 +44,9 @@ public enum LitestreamError
     /// <summary>Another engine holds this database or this replica.</summary>
     Locked,
 
+    /// <summary>Another writer has written to a replica of ours; we write nothing more there.</summary>
+    Fenced,
+
     /// <summary>A check of restored or moved data failed.</summary>
     IntegrityCheckFailed,
 

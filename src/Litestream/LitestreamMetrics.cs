@@ -51,6 +51,14 @@ public sealed class LitestreamMetrics
         Add("litestream_sync_seconds", "counter", "Seconds spent in syncs.", counters.SyncSeconds);
         Add("litestream_disk_full", "gauge", "1 while the local disk is full.", counters.IsDiskFull ? 1 : 0);
         Add("litestream_local_size", "gauge", "Bytes of LTX files kept locally.", status.LocalBytes);
+        Add("litestream_compaction_count", "counter", "Merges of files into the next level.", counters.Compactions);
+        Add("litestream_compaction_error_count", "counter", "Merges, snapshots and deletions that failed.", counters.CompactionErrors);
+        Add(
+            "litestream_compaction_verify_error_count",
+            "counter",
+            "Levels found out of order, and damaged files.",
+            counters.CompactionVerifyErrors
+        );
         foreach (var (mode, count, errors, seconds) in counters.Checkpoints())
         {
             Add("litestream_checkpoint_count", "counter", "Checkpoint cycles.", count, ("mode", mode));

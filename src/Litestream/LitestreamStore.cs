@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Litestream.Compaction;
 using Litestream.Diagnostics;
 using Litestream.IO;
 using Litestream.Replicas;
@@ -16,6 +17,9 @@ namespace Litestream;
 /// </remarks>
 public sealed class LitestreamStore : IAsyncDisposable
 {
+    /// <summary>Merges and snapshots that run at once, of all databases: bounds memory and load.</summary>
+    private const int MaintenanceParallelism = 2;
+
     private readonly LitestreamOptions _options;
     private readonly ObjectStoreFactory _stores;
     private readonly EngineServices _services;
@@ -23,6 +27,7 @@ public sealed class LitestreamStore : IAsyncDisposable
     private readonly ConcurrentDictionary<string, Entry> _databases = new(StringComparer.Ordinal);
     private readonly List<string> _order = [];
     private readonly CancellationTokenSource _stopping = new();
+    private readonly SemaphoreSlim _maintenanceSlots = new(MaintenanceParallelism);
     private Task? _run;
     private bool _stopped;
 
@@ -143,9 +148,7 @@ public sealed class LitestreamStore : IAsyncDisposable
     /// <exception cref="LitestreamException">Unknown database, or the copy or an upload failed.</exception>
     public async Task SyncAsync(string path, bool upload, CancellationToken cancellationToken)
     {
-        path = Path.GetFullPath(path);
-        if (!_databases.TryGetValue(path, out var entry))
-            throw new LitestreamException(LitestreamError.NotFound, $"{path} is not replicated here") { Path = path };
+        var entry = Find(path);
         await entry.Database.SyncAsync(cancellationToken).ConfigureAwait(false);
         if (!upload)
             return;
@@ -213,21 +216,64 @@ public sealed class LitestreamStore : IAsyncDisposable
             opened.Add((names[i], options.Replicas[i], _stores.Open(options.Replicas[i], _services.Metrics.Operations, _services.Time)));
         Entry? entry = null;
         var database = new ReplicatedDatabase(options, opened, _services, () => entry?.Wake(_scheduler));
-        entry = new Entry(database);
+        entry = new Entry(database, replica => CreateKeeper(database, replica));
         return entry;
     }
+
+    private ReplicaKeeper CreateKeeper(ReplicatedDatabase database, Replica replica) =>
+        new(
+            replica.Client,
+            replica.Listing,
+            replica.Options,
+            database.Options.LegacyPageFrames,
+            new KeeperFeed(
+                database.Options.Path,
+                replica.Status.Name,
+                () => replica.IsOurs,
+                cancellationToken => database.WriteSnapshotAsync(replica.Client, static _ => { }, cancellationToken),
+                database.Files.TryOpen,
+                replica.Doubt
+            ),
+            _services.Time,
+            _services.Log,
+            _services.Metrics.Of(database.Options.Path),
+            _maintenanceSlots
+        );
+
+    /// <summary>Writes a snapshot of a database to each of its replicas now, also where one exists at the same transaction.</summary>
+    /// <exception cref="LitestreamException">Unknown database, or a snapshot failed.</exception>
+    public async Task SnapshotAsync(string path, CancellationToken cancellationToken)
+    {
+        foreach (var keeper in Find(path).Keepers)
+            await keeper.SnapshotAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Deletes now what the retention of each replica allows.</summary>
+    /// <exception cref="LitestreamException">Unknown database, or a deletion failed.</exception>
+    public async Task EnforceRetentionAsync(string path, CancellationToken cancellationToken)
+    {
+        foreach (var keeper in Find(path).Keepers)
+            await keeper.EnforceRetentionAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    private Entry Find(string path) =>
+        _databases.TryGetValue(Path.GetFullPath(path), out var entry)
+            ? entry
+            : throw new LitestreamException(LitestreamError.NotFound, $"{path} is not replicated here") { Path = path };
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
         await StopAsync(CancellationToken.None).ConfigureAwait(false);
+        _maintenanceSlots.Dispose();
         _services.Watcher.Dispose();
         _stopping.Dispose();
     }
 
     /// <summary>A database and its loops.</summary>
-    private sealed class Entry(ReplicatedDatabase database)
+    private sealed class Entry(ReplicatedDatabase database, Func<Replica, ReplicaKeeper> keep)
     {
+        private readonly List<StepScheduler.Activity> _activities = [];
         private readonly List<StepScheduler.Activity> _uploads = [];
         private StepScheduler.Activity? _source;
 
@@ -235,11 +281,23 @@ public sealed class LitestreamStore : IAsyncDisposable
 
         internal StepScheduler.Activity Source => _source!;
 
+        internal List<ReplicaKeeper> Keepers { get; } = [.. database.Replicas.Select(keep)];
+
         internal void Start(StepScheduler scheduler)
         {
             _source = scheduler.Add(database.StepAsync);
-            foreach (var replica in database.Replicas)
-                _uploads.Add(scheduler.Add(replica.StepAsync));
+            for (var i = 0; i < database.Replicas.Count; i++)
+            {
+                var (replica, keeper) = (database.Replicas[i], Keepers[i]);
+                var upload = scheduler.Add(replica.StepAsync);
+                var tidy = scheduler.Add(keeper.StepAsync);
+                replica.Uploaded += () => scheduler.Wake(tidy);
+                replica.Doubted += () => scheduler.Wake(upload);
+                _uploads.Add(upload);
+                _activities.Add(tidy);
+            }
+            if (Keepers.Count > 0)
+                database.MergedByAll = () => Keepers.Min(k => k.Merged);
             database.FileAdded += () => _uploads.ForEach(scheduler.Wake);
         }
 
@@ -252,8 +310,8 @@ public sealed class LitestreamStore : IAsyncDisposable
         internal async Task RemoveAsync(StepScheduler scheduler)
         {
             await scheduler.RemoveAsync(Source).ConfigureAwait(false);
-            foreach (var upload in _uploads)
-                await scheduler.RemoveAsync(upload).ConfigureAwait(false);
+            foreach (var activity in _uploads.Concat(_activities))
+                await scheduler.RemoveAsync(activity).ConfigureAwait(false);
         }
 
         internal DatabaseStatus Status() => database.Status with { Replicas = [.. database.Replicas.Select(r => r.CurrentStatus())] };

@@ -19,6 +19,30 @@ internal sealed class DatabaseMetrics
 
     internal bool IsDiskFull { get; private set; }
 
+    internal long Compactions { get; private set; }
+
+    internal long CompactionErrors { get; private set; }
+
+    internal long CompactionVerifyErrors { get; private set; }
+
+    internal void Compacted()
+    {
+        lock (_lock)
+            Compactions++;
+    }
+
+    internal void CompactionFailed()
+    {
+        lock (_lock)
+            CompactionErrors++;
+    }
+
+    internal void CompactionVerifyFailed()
+    {
+        lock (_lock)
+            CompactionVerifyErrors++;
+    }
+
     internal void Copied(long walBytes, string? fullReason)
     {
         lock (_lock)

@@ -101,15 +101,23 @@ public sealed class ReplicaClient : IAsyncDisposable
         return await Store.OpenAsync(KeyOf(file), offset, length, cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Writes a file: it appears whole or not at all. One of the same name is replaced.</summary>
+    /// <summary>Writes a file: it appears whole or not at all. One of the same name is replaced, unless asked otherwise.</summary>
     /// <param name="level">0 to 9.</param>
     /// <param name="min">First transaction; must be that of the header.</param>
     /// <param name="max">Last transaction; must be that of the header.</param>
     /// <param name="content">The whole LTX file, from the stream's position to its end.</param>
     /// <param name="cancellationToken">Ends the upload; the outcome is then unknown.</param>
+    /// <param name="ifAbsent">Refuse to replace one of the same name; for stores with <see cref="StoreCapabilities.ConditionalCreate"/>.</param>
     /// <returns>The file with its size and the time of its header.</returns>
     /// <exception cref="LitestreamException"><see cref="LitestreamError.Corrupt"/>: the content is not that LTX file; nothing was written.</exception>
-    public async Task<LtxFileInfo> WriteAsync(int level, Txid min, Txid max, Stream content, CancellationToken cancellationToken)
+    public async Task<LtxFileInfo> WriteAsync(
+        int level,
+        Txid min,
+        Txid max,
+        Stream content,
+        CancellationToken cancellationToken,
+        bool ifAbsent = false
+    )
     {
         CheckLevel(level);
         ArgumentNullException.ThrowIfNull(content);
@@ -135,7 +143,7 @@ public sealed class ReplicaClient : IAsyncDisposable
         else
             content = new PrefixedStream(header, content);
         var stored = await Store
-            .PutAsync(key, content, new PutOptions { Timestamp = inHeader.Timestamp }, cancellationToken)
+            .PutAsync(key, content, new PutOptions { Timestamp = inHeader.Timestamp, IfAbsent = ifAbsent }, cancellationToken)
             .ConfigureAwait(false);
         return new LtxFileInfo(level, min, max, stored.SizeBytes, inHeader.Timestamp);
     }

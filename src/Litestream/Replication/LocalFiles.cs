@@ -7,8 +7,12 @@ namespace Litestream.Replication;
 /// <remarks>Safe from any thread: the database adds, its replicas read.</remarks>
 internal sealed class LocalFiles(LtxDirectory directory)
 {
+    /// <summary>Bytes of files kept only to save downloads.</summary>
+    private const long MaxSpareBytes = 64L << 20;
+
     private readonly Lock _lock = new();
     private readonly List<LtxFileInfo> _files = [];
+    private Txid _unproved;
 
     internal LtxDirectory Directory => directory;
 
@@ -56,6 +60,7 @@ internal sealed class LocalFiles(LtxDirectory directory)
                 _files.RemoveRange(0, i);
                 break;
             }
+            _unproved = _files.Count == 0 ? Txid.None : _files[^1].MaxTxid;
         }
     }
 
@@ -63,10 +68,10 @@ internal sealed class LocalFiles(LtxDirectory directory)
     {
         lock (_lock)
         {
-            // A jump (a replica was ahead) makes everything before useless for an unbroken chain.
-            if (_files.Count > 0 && _files[^1].MaxTxid.Next() != file.MinTxid)
-                RemoveFirst(_files.Count);
+            // A new run makes everything before useless for an unbroken chain.
+            var stale = _files.Count > 0 && _files[^1].MaxTxid.Next() != file.MinTxid ? _files.Count : 0;
             _files.Add(file);
+            RemoveFirst(stale);
         }
     }
 
@@ -77,6 +82,31 @@ internal sealed class LocalFiles(LtxDirectory directory)
         {
             directory.Delete(file);
             _files.Remove(file);
+        }
+    }
+
+    /// <summary>Opens a file. One that an earlier process wrote is read to its end first, so that a damaged one never gets into a replica.</summary>
+    /// <exception cref="LitestreamException"><see cref="LitestreamError.NotFound"/> or <see cref="LitestreamError.Corrupt"/>.</exception>
+    internal async Task<Stream> OpenSoundAsync(LtxFileInfo file, CancellationToken cancellationToken)
+    {
+        var stream = directory.OpenRead(file);
+        try
+        {
+            if (file.MaxTxid <= _unproved)
+            {
+                var decoder = await LtxDecoder.OpenAsync(stream, file.SizeBytes, cancellationToken).ConfigureAwait(false);
+                await using var _ = decoder.ConfigureAwait(false);
+                var page = new byte[decoder.Header.PageSize];
+                while (await decoder.ReadPageAsync(page, cancellationToken).ConfigureAwait(false) != 0) { }
+                await decoder.FinishAsync(cancellationToken).ConfigureAwait(false);
+                stream.Position = 0;
+            }
+            return stream;
+        }
+        catch
+        {
+            await stream.DisposeAsync().ConfigureAwait(false);
+            throw;
         }
     }
 
@@ -94,6 +124,25 @@ internal sealed class LocalFiles(LtxDirectory directory)
             return _files.Find(f => f.MaxTxid == txid);
     }
 
+    /// <summary>Opens a file of the replica when it is still kept here; null when it is not.</summary>
+    internal Stream? TryOpen(LtxFileInfo remote)
+    {
+        lock (_lock)
+        {
+            var at = remote.Level == LtxFileInfo.MinLevel ? _files.FindIndex(f => f.MinTxid == remote.MinTxid) : -1;
+            if (at < 0 || _files[at].MaxTxid != remote.MaxTxid || _files[at].SizeBytes != remote.SizeBytes)
+                return null;
+            try
+            {
+                return directory.OpenRead(_files[at]);
+            }
+            catch (LitestreamException)
+            {
+                return null; // the replica has it
+            }
+        }
+    }
+
     /// <summary>What waits behind <paramref name="position"/>.</summary>
     internal (long Bytes, long Transactions, DateTimeOffset? Oldest) PendingAfter(Txid position)
     {
@@ -107,30 +156,43 @@ internal sealed class LocalFiles(LtxDirectory directory)
     }
 
     /// <summary>
-    /// Deletes what every replica has confirmed but the last such file, which proves after a start that a replica holds this history and no
-    /// other; and the oldest beyond <paramref name="maxBytes"/>. The newest file always stays.
+    /// Deletes what nobody wants but the last such file, which proves after a start that a replica holds this history and no other; and the oldest
+    /// beyond the limits. The newest file always stays.
     /// </summary>
+    /// <param name="needed">Every replica has confirmed what ends here or before: behind it is what may not be lost.</param>
+    /// <param name="wanted">What ends here or before is merged in every replica as well: until then a file at hand saves a download.</param>
+    /// <param name="maxBytes">Limit of all files.</param>
     /// <returns>Files deleted that some replica still needed.</returns>
-    internal int Trim(Txid confirmedByAll, long maxBytes)
+    internal int Trim(Txid needed, Txid wanted, long maxBytes)
     {
         lock (_lock)
         {
-            var confirmed = _files.FindIndex(f => f.MaxTxid >= confirmedByAll);
-            RemoveFirst(Math.Min(confirmed < 0 ? _files.Count : confirmed, _files.Count - 1));
+            RemoveFirst(CountUnneeded(wanted < needed ? wanted : needed));
             var size = _files.Sum(f => f.SizeBytes);
-            var excess = 0;
-            while (excess < _files.Count - 1 && size > maxBytes)
+            var unneeded = CountUnneeded(needed);
+            var spare = 0;
+            while (spare < unneeded && size > Math.Min(maxBytes, MaxSpareBytes))
+                size -= _files[spare++].SizeBytes;
+            var excess = spare;
+            while (excess >= unneeded && excess < _files.Count - 1 && size > maxBytes)
                 size -= _files[excess++].SizeBytes;
             RemoveFirst(excess);
-            return excess;
+            return excess - spare;
         }
+    }
+
+    private int CountUnneeded(Txid confirmed)
+    {
+        var last = _files.FindIndex(f => f.MaxTxid >= confirmed);
+        return Math.Max(0, Math.Min(last < 0 ? _files.Count : last, _files.Count - 1));
     }
 
     private void RemoveFirst(int count)
     {
-        for (var i = 0; i < count; i++)
-            directory.Delete(_files[i]);
-        if (count > 0)
-            _files.RemoveRange(0, count);
+        var gone = _files.GetRange(0, count);
+        // Forgotten first: what a refusing disk keeps is removed by the next start, for it lies before a hole.
+        _files.RemoveRange(0, count);
+        foreach (var file in gone)
+            directory.Delete(file);
     }
 }

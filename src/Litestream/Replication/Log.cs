@@ -11,8 +11,12 @@ internal static partial class Log
     [LoggerMessage(2, LogLevel.Debug, "{Database}: {Txid} copied, {Bytes} bytes")]
     internal static partial void Synced(this ILogger log, string database, Txid txid, long bytes);
 
-    [LoggerMessage(3, LogLevel.Information, "{Database}: {Txid} holds the whole database ({Bytes} bytes), because: {Reason}")]
-    internal static partial void FullFile(this ILogger log, string database, Txid txid, long bytes, FullReason reason);
+    [LoggerMessage(
+        3,
+        LogLevel.Information,
+        "{Database}: a new run of transactions begins at {Txid}, every replica gets a snapshot, because: {Reason}"
+    )]
+    internal static partial void NewRun(this ILogger log, string database, Txid txid, FullReason reason);
 
     [LoggerMessage(4, LogLevel.Warning, "{Database}: {Message}; next try in {Delay}")]
     internal static partial void StepFailed(this ILogger log, string database, string message, TimeSpan delay);
@@ -26,7 +30,7 @@ internal static partial class Log
     [LoggerMessage(
         7,
         LogLevel.Warning,
-        "{Database}: the newest local file {File} cannot be read ({Message}); it is set aside and the next file holds everything"
+        "{Database}: the newest local file {File} cannot be read ({Message}); it is set aside and replicas get a snapshot"
     )]
     internal static partial void LocalFileDamaged(this ILogger log, string database, string file, string message);
 
@@ -52,14 +56,14 @@ internal static partial class Log
     [LoggerMessage(
         13,
         LogLevel.Warning,
-        "{Database}: replica {Replica} is at {Replicated}, ahead of the local {Local}: transactions go on behind it, and the next file holds everything"
+        "{Database}: replica {Replica} is at {Replicated}, ahead of the local {Local}: transactions go on behind it, with a snapshot"
     )]
     internal static partial void ReplicaAhead(this ILogger log, string database, string replica, Txid replicated, Txid local);
 
     [LoggerMessage(
         14,
-        LogLevel.Warning,
-        "{Database}: replica {Replica} at {Replicated} cannot be continued from local files; it gets a snapshot at {Txid} ({Bytes} bytes)"
+        LogLevel.Information,
+        "{Database}: replica {Replica} at {Replicated} cannot be continued from local files; it got a snapshot at {Txid} ({Bytes} bytes)"
     )]
     internal static partial void ReplicaRebased(this ILogger log, string database, string replica, Txid replicated, Txid txid, long bytes);
 
@@ -72,4 +76,24 @@ internal static partial class Log
 
     [LoggerMessage(16, LogLevel.Information, "{Database}: stopped at {Txid}; every replica has everything: {Complete}")]
     internal static partial void Stopped(this ILogger log, string database, Txid txid, bool complete);
+
+    [LoggerMessage(17, LogLevel.Error, "{Database}: replica {Replica} is given up until the next start: {Message}")]
+    internal static partial void ReplicaFenced(this ILogger log, string database, string replica, string message);
+
+    [LoggerMessage(
+        18,
+        LogLevel.Error,
+        "{Database}: replica {Replica} lacks transactions between {Reach} and {Newest}: its newest state cannot be restored, so it gets a snapshot"
+    )]
+    internal static partial void ReplicaHasHole(this ILogger log, string database, string replica, Txid reach, Txid newest);
+
+    [LoggerMessage(
+        19,
+        LogLevel.Warning,
+        "{Database}: replica {Replica}: local file {File} cannot be used ({Message}); the replica gets a snapshot instead"
+    )]
+    internal static partial void LocalFileUnusable(this ILogger log, string database, string replica, string file, string message);
+
+    [LoggerMessage(20, LogLevel.Warning, "{Database}: old local files could not be deleted, the next start tries again: {Message}")]
+    internal static partial void LocalFileKept(this ILogger log, string database, string message);
 }

@@ -4,20 +4,6 @@ using Microsoft.Extensions.Logging;
 
 namespace Litestream.Replication;
 
-/// <summary>What a replica needs of its database.</summary>
-/// <param name="Name">The database's path, for messages.</param>
-/// <param name="Files">The local files to upload.</param>
-/// <param name="WriteSnapshot">Writes the whole database at its present position to a replica.</param>
-/// <param name="ReplicaIsAhead">Tells the database to go on behind a transaction.</param>
-/// <param name="Sync">Copies what is to be copied into local files now.</param>
-internal sealed record ReplicaFeed(
-    string Name,
-    LocalFiles Files,
-    Func<ReplicaClient, CancellationToken, Task<LtxFileInfo>> WriteSnapshot,
-    Action<Txid> ReplicaIsAhead,
-    Func<CancellationToken, Task> Sync
-);
-
 /// <summary>One destination of one database: uploads what it lacks, in order. Its loop is <see cref="StepAsync"/>.</summary>
 internal sealed class Replica : IAsyncDisposable
 {
@@ -29,8 +15,11 @@ internal sealed class Replica : IAsyncDisposable
     private readonly SemaphoreSlim _gate = new(1, 1);
     private readonly string _name;
     private Txid? _position;
-    private LtxFileInfo? _newest;
     private bool _isOurs;
+    private Txid _reachedHere;
+    private Txid? _snapshotAt;
+    private volatile bool _doubt;
+    private volatile bool _needsSnapshot;
     private DateTimeOffset _lastStart = DateTimeOffset.MinValue;
     private bool _toldGenerations;
     private (string Cause, DateTimeOffset At) _logged = ("", DateTimeOffset.MinValue);
@@ -39,6 +28,7 @@ internal sealed class Replica : IAsyncDisposable
     {
         (_name, _options, _client, _feed, _services) = (name, options, client, feed, services);
         _backoff = new BackoffPolicy(options.SyncInterval);
+        Listing = new ReplicaListing(client, services.Time);
         Status = new ReplicaStatus
         {
             Name = name,
@@ -51,8 +41,31 @@ internal sealed class Replica : IAsyncDisposable
     /// <summary>What the outside may see; swapped whole.</summary>
     internal ReplicaStatus Status { get; private set; }
 
+    /// <summary>The files of the replica.</summary>
+    internal ReplicaListing Listing { get; }
+
+    /// <summary>True once it is known that the replica goes on with the history of this database, and no other: then it may be tidied.</summary>
+    internal bool IsOurs => _isOurs && !_doubt;
+
+    /// <summary>Raised, outside the gate, after uploads have ended well.</summary>
+    internal event Action? Uploaded;
+
+    /// <summary>Raised when the replica is to be listed anew.</summary>
+    internal event Action? Doubted;
+
+    internal ReplicaOptions Options => _options;
+
+    /// <summary>The LTX files of the store.</summary>
+    internal ReplicaClient Client => _client;
+
     /// <summary>Last transaction that the store has confirmed; none while that is unknown.</summary>
     internal Txid Confirmed => Status.Txid;
+
+    /// <summary>Local files up to here are of no use to this replica.</summary>
+    internal Txid NeedsNothingUpTo => _snapshotAt?.Previous() ?? Confirmed;
+
+    /// <summary>True while a snapshot streams: the files behind it must stay, or it was in vain.</summary>
+    internal bool IsTakingSnapshot => _snapshotAt is not null;
 
     /// <summary>What went wrong last; null after a success.</summary>
     internal Exception? Failure { get; private set; }
@@ -74,11 +87,23 @@ internal sealed class Replica : IAsyncDisposable
         }
     }
 
+    /// <summary>Something about the replica may not be as remembered: it is listed anew before the next upload. Any thread.</summary>
+    /// <param name="needsSnapshot">One of its files is damaged: the newest state needs a snapshot to be restorable.</param>
+    internal void Doubt(bool needsSnapshot)
+    {
+        _needsSnapshot |= needsSnapshot;
+        _doubt = true;
+        Listing.Doubt();
+        Doubted?.Invoke();
+    }
+
     /// <summary>Uploads what waits, unless it is too early.</summary>
     /// <returns>When to be called again; null: when there is a new file.</returns>
     internal async ValueTask<DateTimeOffset?> StepAsync(CancellationToken cancellationToken)
     {
         var now = _services.Time.GetUtcNow();
+        if (Status.State == ReplicationState.Fenced)
+            return null;
         if (Status.NextRetry is { } retry && now < retry)
             return retry;
         if (Status.NextRetry is null && now - _lastStart < _options.SyncInterval && Status.Txid < _feed.Files.Max)
@@ -91,25 +116,34 @@ internal sealed class Replica : IAsyncDisposable
     internal async Task<bool> UploadAsync(CancellationToken cancellationToken)
     {
         await _gate.WaitAsync(cancellationToken).ConfigureAwait(false);
+        var done = false;
         try
         {
+            if (Status.State == ReplicationState.Fenced)
+                return false;
             _lastStart = _services.Time.GetUtcNow();
+            if (_doubt)
+                (_position, _isOurs, _doubt) = (null, false, false);
             var position = _position ?? await FindPositionAsync(cancellationToken).ConfigureAwait(false);
             _position = position;
             position = await UploadFromAsync(position, cancellationToken).ConfigureAwait(false);
             Succeeded(position);
+            done = true;
             return HasEverything(position);
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
-            // The outcome of a write that failed is unknown: ask the store again before the next one.
-            _position = null;
+            // The outcome of a write that failed is unknown: ask the store again before the next one, and whose history it holds.
+            (_position, _isOurs) = (null, false);
+            Listing.Doubt();
             Failed(e);
             return false;
         }
         finally
         {
             _gate.Release();
+            if (done)
+                Uploaded?.Invoke();
         }
     }
 
@@ -125,7 +159,8 @@ internal sealed class Replica : IAsyncDisposable
             {
                 if (!local.IsNone)
                     _services.Log.ReplicaAhead(_feed.Name, _name, position, local);
-                _feed.ReplicaIsAhead(position);
+                RequireNobodyElse(position, local);
+                _feed.GoOnBehind(position);
                 // Nothing local may only mean that it was not looked at yet.
                 if (!local.IsNone)
                 {
@@ -136,54 +171,126 @@ internal sealed class Replica : IAsyncDisposable
                     return position; // there is no database now, or it was not opened yet
                 continue;
             }
-            if (!_isOurs && !await HoldsOurHistoryAsync(position, cancellationToken).ConfigureAwait(false))
+            if (!_isOurs && !await ContinuesOursAsync(position, cancellationToken).ConfigureAwait(false))
             {
-                // Going on behind another history would mix the two. A transaction that both have is left alone.
-                if (position == local)
-                    _feed.ReplicaIsAhead(position.Next());
+                // Going on behind another history, or behind a hole, would mix or lose. One transaction stays free between the two.
+                if (local.Value <= position.Value + 1)
+                    _feed.GoOnBehind(local.Next());
                 position = await RebaseAsync(position, cancellationToken).ConfigureAwait(false);
-                Status = Status with { Txid = position, LastUpload = _services.Time.GetUtcNow() };
             }
             _isOurs = true;
-            _position = position;
+            Reached(position);
+            if (_needsSnapshot)
+            {
+                position = await RebaseAsync(position, cancellationToken).ConfigureAwait(false);
+                Reached(position);
+            }
             local = _feed.Files.Max;
             if (position == local)
                 return position;
-            if (_feed.Files.After(position) is { } file)
-                position = await UploadFileAsync(file, cancellationToken).ConfigureAwait(false);
-            else
-                position = await RebaseAsync(position, cancellationToken).ConfigureAwait(false);
-            _position = position;
-            Status = Status with { Txid = position, LastUpload = _services.Time.GetUtcNow() };
+            position =
+                _feed.Files.After(position) is { } file && await TryUploadFileAsync(file, cancellationToken).ConfigureAwait(false)
+                    ? file.MaxTxid
+                    : await RebaseAsync(position, cancellationToken).ConfigureAwait(false);
+            Reached(position);
         }
     }
 
+    private void Reached(Txid position)
+    {
+        _position = position;
+        if (position > _reachedHere)
+            _reachedHere = position;
+        if (position != Status.Txid)
+            Status = Status with { Txid = position, LastUpload = _services.Time.GetUtcNow() };
+    }
+
+    /// <summary>Since this replica is ours, nobody but us may have moved it beyond what we have.</summary>
+    private void RequireNobodyElse(Txid position, Txid local)
+    {
+        if (!_reachedHere.IsNone && position > _reachedHere && position > local)
+            throw Fenced($"{Listing.Newest?.FileName} at {Status.Location} is not of this engine, which has come to {_reachedHere}");
+    }
+
+    private LitestreamException Fenced(string message) =>
+        new(LitestreamError.Fenced, $"another writer: {message}; nothing more is written there")
+        {
+            Hint = "let only one engine write to a replica; stop the other one or give one of them another path, then start this one again",
+            Path = Status.Location,
+        };
+
     /// <summary>
-    /// True when the store's last file is that of our own history: empty, or of the time that our file of that transaction has. Asked once
-    /// after a start. Local state may have been lost while the store could not be reached, and begun anew from the first transaction.
+    /// True when our local files can go on behind the store's last transaction: it is empty, or its last file is ours and it lacks nothing. Asked
+    /// after a start and after each failure. Local state may have been lost while the store could not be reached, and begun anew.
     /// </summary>
-    private async Task<bool> HoldsOurHistoryAsync(Txid position, CancellationToken cancellationToken)
+    private async Task<bool> ContinuesOursAsync(Txid position, CancellationToken cancellationToken)
     {
         if (position.IsNone)
             return true;
-        if (_newest is not { } remote || _feed.Files.EndingAt(position) is not { } local)
+        if (Listing.Reach() < position)
+        {
+            _services.Log.ReplicaHasHole(_feed.Name, _name, Listing.Reach(), position);
             return false;
+        }
+        if (Listing.Newest is not { } remote || _feed.Files.EndingAt(position) is not { } local)
+            return false;
+        if (await IsSameAsync(remote, local, cancellationToken).ConfigureAwait(false))
+            return true;
+        if (position <= _reachedHere)
+            throw Fenced($"{remote.FileName} at {Status.Location} is not the file that this engine wrote");
+        return false;
+    }
+
+    private async Task<bool> IsSameAsync(LtxFileInfo remote, LtxFileInfo file, CancellationToken cancellationToken)
+    {
         var theirs = await _client.OpenAsync(remote, 0, LtxHeader.Size, cancellationToken).ConfigureAwait(false);
         await using var closing = theirs.ConfigureAwait(false);
-        var ours = _feed.Files.Directory.OpenRead(local);
+        var ours = _feed.Files.Directory.OpenRead(file);
         await using var closingOurs = ours.ConfigureAwait(false);
         var bytes = new byte[LtxHeader.Size];
         await theirs.ReadExactlyAsync(bytes, cancellationToken).ConfigureAwait(false);
-        var time = LtxHeader.Read(bytes).Timestamp;
+        var header = LtxHeader.Read(bytes);
         await ours.ReadExactlyAsync(bytes, cancellationToken).ConfigureAwait(false);
-        return LtxHeader.Read(bytes).Timestamp == time;
+        var own = LtxHeader.Read(bytes);
+        return remote.Level == file.Level ? header == own : header.Timestamp == own.Timestamp;
     }
 
-    private async Task<Txid> UploadFileAsync(LtxFileInfo file, CancellationToken cancellationToken)
+    /// <returns>False when the local file is gone or damaged: the replica then needs a snapshot.</returns>
+    private async Task<bool> TryUploadFileAsync(LtxFileInfo file, CancellationToken cancellationToken)
     {
-        var content = _feed.Files.Directory.OpenRead(file);
-        await using var _ = content.ConfigureAwait(false);
-        var stored = await _client.WriteAsync(file.Level, file.MinTxid, file.MaxTxid, content, cancellationToken).ConfigureAwait(false);
+        Stream content;
+        try
+        {
+            content = await _feed.Files.OpenSoundAsync(file, cancellationToken).ConfigureAwait(false);
+        }
+        catch (LitestreamException e) when (e.Error is LitestreamError.NotFound or LitestreamError.Corrupt)
+        {
+            _services.Log.LocalFileUnusable(_feed.Name, _name, file.FileName, e.Message);
+            _feed.Files.Remove(file);
+            return false;
+        }
+        await using (content.ConfigureAwait(false))
+            await UploadFileAsync(file, content, cancellationToken).ConfigureAwait(false);
+        return true;
+    }
+
+    private async Task UploadFileAsync(LtxFileInfo file, Stream content, CancellationToken cancellationToken)
+    {
+        LtxFileInfo stored;
+        try
+        {
+            var ifAbsent = _client.Store.Capabilities.ConditionalCreate;
+            stored = await _client
+                .WriteAsync(file.Level, file.MinTxid, file.MaxTxid, content, cancellationToken, ifAbsent)
+                .ConfigureAwait(false);
+        }
+        catch (LitestreamException e) when (e.Error == LitestreamError.Conflict)
+        {
+            // Our own, of a try whose answer was lost; or another writer's.
+            if (!await IsSameAsync(file, file, cancellationToken).ConfigureAwait(false))
+                throw Fenced($"{file.FileName} at {Status.Location} exists already, with other content");
+            stored = file;
+        }
         if (stored.SizeBytes != file.SizeBytes)
             throw new LitestreamException(
                 LitestreamError.Unavailable,
@@ -192,28 +299,33 @@ internal sealed class Replica : IAsyncDisposable
             {
                 IsTransient = true,
             };
-        return file.MaxTxid;
+        Listing.Add(stored);
     }
 
-    /// <summary>The file that the replica needs next is gone: give it the whole database, which restores then start from.</summary>
+    /// <summary>The replica cannot be continued from local files: give it the whole database, which restores then start from.</summary>
+    /// <returns>The position to go on behind: the file that ends with the snapshot goes up as well, so that level 0 leads to the last transaction.</returns>
     private async Task<Txid> RebaseAsync(Txid position, CancellationToken cancellationToken)
     {
-        var snapshot = await _feed.WriteSnapshot(_client, cancellationToken).ConfigureAwait(false);
-        _services.Log.ReplicaRebased(_feed.Name, _name, position, snapshot.MaxTxid, snapshot.SizeBytes);
-        return snapshot.MaxTxid;
+        try
+        {
+            var snapshot = await _feed.WriteSnapshot(_client, txid => _snapshotAt = txid, cancellationToken).ConfigureAwait(false);
+            Listing.Add(snapshot);
+            _needsSnapshot = false;
+            _services.Log.ReplicaRebased(_feed.Name, _name, position, snapshot.MaxTxid, snapshot.SizeBytes);
+            if (_feed.Files.EndingAt(snapshot.MaxTxid) is { } last)
+                await TryUploadFileAsync(last, cancellationToken).ConfigureAwait(false);
+            return snapshot.MaxTxid;
+        }
+        finally
+        {
+            _snapshotAt = null;
+        }
     }
 
     private async Task<Txid> FindPositionAsync(CancellationToken cancellationToken)
     {
-        var position = Txid.None;
-        _newest = null;
-        for (var level = LtxFileInfo.SnapshotLevel; level >= LtxFileInfo.MinLevel; level--)
-        {
-            var files = _client.ListAsync(level, Txid.None, TimestampAccuracy.Listing, cancellationToken);
-            await foreach (var file in files.ConfigureAwait(false))
-                if (file.MaxTxid >= position)
-                    (position, _newest) = (file.MaxTxid, file);
-        }
+        await Listing.LoadAsync(cancellationToken).ConfigureAwait(false);
+        var position = Listing.Newest?.MaxTxid ?? Txid.None;
         _services.Log.ReplicaPosition(_feed.Name, _name, Status.Location, position);
         if (!_toldGenerations && await _client.HasGenerationsAsync(cancellationToken).ConfigureAwait(false))
         {
@@ -249,15 +361,22 @@ internal sealed class Replica : IAsyncDisposable
         var failures = Status.Failures + 1;
         var delay = _backoff.After(failures);
         var cause = e is LitestreamException { Hint: { } hint } ? $"{e.Message} ({hint})" : e.Message;
+        var isFenced = e is LitestreamException { Error: LitestreamError.Fenced };
+        var state = isFenced ? ReplicationState.Fenced : ReplicationState.Failing;
         Status = Status with
         {
-            State = ReplicationState.Failing,
-            Since = Status.State == ReplicationState.Failing ? Status.Since : now,
+            State = state,
+            Since = Status.State == state ? Status.Since : now,
             Cause = cause,
             Failures = failures,
-            NextRetry = now + delay,
+            NextRetry = isFenced ? null : now + delay,
         };
         Failure = e;
+        if (isFenced)
+        {
+            _services.Log.ReplicaFenced(_feed.Name, _name, cause);
+            return;
+        }
         // A stop tries twice a second, and a dead store may stay dead for days: the same words once in half a minute are enough.
         if (cause == _logged.Cause && now - _logged.At < TimeSpan.FromSeconds(30))
             return;

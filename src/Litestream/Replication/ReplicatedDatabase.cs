@@ -54,6 +54,12 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
 
     internal IReadOnlyList<Replica> Replicas { get; }
 
+    /// <summary>Last transaction that every replica has merged into level 1; until then local files save downloads.</summary>
+    internal Func<Txid> MergedByAll { get; set; } = static () => new Txid(ulong.MaxValue);
+
+    /// <summary>The local files, for reading.</summary>
+    internal LocalFiles Files => _files;
+
     /// <summary>What the outside may see, without the replicas; swapped whole.</summary>
     internal DatabaseStatus Status { get; private set; }
 
@@ -183,9 +189,11 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
     {
         var confirmed = _files.Max;
         foreach (var replica in Replicas)
-            if (replica.Confirmed < confirmed)
-                confirmed = replica.Confirmed;
-        var dropped = _files.Trim(confirmed, _options.MaxLocalBytes);
+            if (replica.NeedsNothingUpTo < confirmed)
+                confirmed = replica.NeedsNothingUpTo;
+        // What goes on behind a snapshot that is streaming must stay until it is there, or the next one would come too late as well.
+        var limit = Replicas.Any(r => r.IsTakingSnapshot) ? long.MaxValue : _options.MaxLocalBytes;
+        var dropped = _files.Trim(confirmed, MergedByAll(), limit);
         if (dropped > 0)
             _services.Log.LocalFilesDropped(_options.Path, dropped, _options.MaxLocalBytes);
     }
@@ -255,7 +263,7 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
         metrics.Copied(result.WalBytes, result.Full?.ToString());
         if (result.Full is { } reason)
         {
-            _services.Log.FullFile(_options.Path, result.File.MaxTxid, result.File.SizeBytes, reason);
+            _services.Log.NewRun(_options.Path, result.File.MaxTxid, reason);
             Status = Status with { LastFullReason = reason.ToString() };
         }
         else
@@ -264,9 +272,10 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
         }
     }
 
-    private async Task<LtxFileInfo> WriteSnapshotAsync(ReplicaClient client, CancellationToken cancellationToken)
+    /// <summary>Streams the whole database at its present position to a replica.</summary>
+    internal async Task<LtxFileInfo> WriteSnapshotAsync(ReplicaClient client, Action<Txid> begins, CancellationToken cancellationToken)
     {
-        var (snapshot, position) = await OpenSnapshotAsync(cancellationToken).ConfigureAwait(false);
+        var (snapshot, position) = await OpenSnapshotAsync(begins, cancellationToken).ConfigureAwait(false);
         using (snapshot)
             return await SnapshotWriter
                 .WriteAsync(client, snapshot, position, _options.LegacyPageFrames, cancellationToken)
@@ -274,7 +283,10 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
     }
 
     /// <summary>A reader that shows the database at exactly the position of the newest local file.</summary>
-    private async Task<(SourceSnapshot Snapshot, SyncPosition Position)> OpenSnapshotAsync(CancellationToken cancellationToken)
+    private async Task<(SourceSnapshot Snapshot, SyncPosition Position)> OpenSnapshotAsync(
+        Action<Txid> begins,
+        CancellationToken cancellationToken
+    )
     {
         await _gate.WaitAsync(cancellationToken).ConfigureAwait(false);
         var before = _files.Max;
@@ -294,8 +306,9 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
                     var snapshot = _session!.Source.OpenSnapshot();
                     if (_session.IsCopied(snapshot.At))
                     {
-                        Succeeded(); // what was copied for it shows in the status
-                        return (snapshot, _session.Position!);
+                        begins(_session.Position!.Txid); // under the gate: from now on nothing behind it is trimmed
+                        Succeeded();
+                        return (snapshot, _session.Position);
                     }
                     snapshot.Dispose();
                 }

@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.IO.Pipelines;
 using Litestream.Ltx;
 using Litestream.Replicas;
 using Litestream.Sqlite;
@@ -32,69 +31,45 @@ internal static class SnapshotWriter
             Timestamp = position.Timestamp,
             NoChecksum = true,
         };
-        var pipe = new Pipe(new PipeOptions(pauseWriterThreshold: 1 << 20, resumeWriterThreshold: 1 << 19));
-        using var failed = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        var encode = EncodeAsync(pipe.Writer, header, snapshot, legacyPageFrames, failed.Token);
-        try
-        {
-            var content = pipe.Reader.AsStream();
-            await using var _ = content.ConfigureAwait(false);
-            return await client
-                .WriteAsync(LtxFileInfo.SnapshotLevel, header.MinTxid, header.MaxTxid, content, cancellationToken)
-                .ConfigureAwait(false);
-        }
-        finally
-        {
-            // An upload that failed must not leave the encoder waiting for a reader that has gone.
-            await failed.CancelAsync().ConfigureAwait(false);
-            await encode.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        }
-    }
-
-    /// <summary>Hands every page of the database to an encoder, in order, without the lock page.</summary>
-    internal static async Task WritePagesAsync(
-        SourceSnapshot snapshot,
-        LtxEncoder encoder,
-        Memory<byte> page,
-        CancellationToken cancellationToken
-    )
-    {
-        var lockPage = LtxChecksum.LockPage(page.Length);
-        for (uint number = 1; number <= snapshot.Commit; number++)
-        {
-            if (number == lockPage)
-                continue;
-            snapshot.ReadPage(number, page.Span);
-            await encoder.WritePageAsync(number, page, cancellationToken).ConfigureAwait(false);
-        }
+        return await StreamedUpload
+            .WriteAsync(
+                client,
+                LtxFileInfo.SnapshotLevel,
+                header.MinTxid,
+                header.MaxTxid,
+                (stream, ct) => EncodeAsync(stream, header, snapshot, legacyPageFrames, ct),
+                cancellationToken
+            )
+            .ConfigureAwait(false);
     }
 
     private static async Task EncodeAsync(
-        PipeWriter writer,
+        Stream output,
         LtxHeader header,
         SourceSnapshot snapshot,
         bool legacy,
         CancellationToken cancellationToken
     )
     {
-        var page = ArrayPool<byte>.Shared.Rent(header.PageSize);
-        Exception? failure = null;
+        var rented = ArrayPool<byte>.Shared.Rent(header.PageSize);
         try
         {
             snapshot.Prepare(cancellationToken);
-            var encoder = new LtxEncoder(writer.AsStream(leaveOpen: true), header, legacy);
+            var encoder = new LtxEncoder(output, header, legacy);
             await using var _ = encoder.ConfigureAwait(false);
-            await WritePagesAsync(snapshot, encoder, page.AsMemory(0, header.PageSize), cancellationToken).ConfigureAwait(false);
+            var page = rented.AsMemory(0, header.PageSize);
+            for (uint number = 1; number <= snapshot.Commit; number++)
+            {
+                if (number == header.LockPage)
+                    continue;
+                snapshot.ReadPage(number, page.Span);
+                await encoder.WritePageAsync(number, page, cancellationToken).ConfigureAwait(false);
+            }
             await encoder.FinishAsync(cancellationToken).ConfigureAwait(false);
-        }
-        catch (Exception e)
-        {
-            failure = e; // the upload reads it from the pipe and fails with it
         }
         finally
         {
-            ArrayPool<byte>.Shared.Return(page);
-            await writer.CompleteAsync(failure).ConfigureAwait(false);
+            ArrayPool<byte>.Shared.Return(rented);
         }
     }
 }

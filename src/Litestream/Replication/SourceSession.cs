@@ -106,9 +106,10 @@ internal sealed class SourceSession : IDisposable
                 if (Source.IsEmpty)
                     return true; // a database of no pages: nothing was ever committed
                 var last = Position?.Txid ?? Txid.None;
-                var txid = (Floor > last ? Floor : last).Next();
+                // One transaction is left out: nothing of what was before may ever be merged with, or continued by, what comes now.
+                var txid = (Floor > last ? Floor : last).Next().Next();
                 var after = Position?.Timestamp ?? DateTimeOffset.UnixEpoch;
-                Apply(await _sync.FullAsync(Source, txid, after, full.Reason, cancellationToken).ConfigureAwait(false));
+                Apply(await _sync.AnchorAsync(Source, txid, after, full.Reason, cancellationToken).ConfigureAwait(false));
                 ForceFull = null;
                 return false; // commits made meanwhile are not in it
             default:
@@ -120,10 +121,18 @@ internal sealed class SourceSession : IDisposable
     private void Apply(SyncResult result)
     {
         Position = result.Position;
+        try
+        {
+            _files.Add(result.File);
+        }
+        catch (LitestreamException e)
+        {
+            // The file is there and counts; only old ones could not be deleted.
+            _services.Log.LocalFileKept(_options.Path, e.Message);
+        }
         // A reader that began on slot 0 before all was copied lets the WAL restart over the rest: it counts only when its mark is reached.
         var isBehindReader = Position.Salt == Source.ReaderMark.Salt && Position.EndFrame < Source.ReaderMark.LastFrame;
         _held = Source.HasReader && (_held || !isBehindReader);
-        _files.Add(result.File);
         _copied(result);
     }
 

@@ -12,12 +12,12 @@ internal abstract record SyncPlan
     /// <param name="AfterFrame">0: the WAL was restarted and everything before was copied.</param>
     internal sealed record Incremental(long AfterFrame) : SyncPlan;
 
-    /// <summary>Copy the whole database: continuity cannot be proved.</summary>
+    /// <summary>Continuity cannot be proved: begin anew, and give every replica the whole database.</summary>
     /// <param name="Reason">For the log, the status and the metrics.</param>
     internal sealed record Full(FullReason Reason) : SyncPlan;
 }
 
-/// <summary>Why a file holds the whole database.</summary>
+/// <summary>Why replicas need the whole database.</summary>
 internal enum FullReason
 {
     /// <summary>Nothing was copied before.</summary>

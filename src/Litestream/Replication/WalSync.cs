@@ -6,7 +6,7 @@ using Litestream.Sqlite;
 
 namespace Litestream.Replication;
 
-/// <summary>Turns frames of the WAL, or the whole database, into the next level-0 file of the local directory. Does; decides nothing.</summary>
+/// <summary>Turns frames of the WAL into the next level-0 file of the local directory. Does; decides nothing.</summary>
 internal sealed class WalSync(LtxDirectory directory, DurableFiles files, DatabaseOptions options, TimeProvider time)
 {
     /// <summary>Copies committed frames behind <paramref name="afterFrame"/>, at most about <see cref="DatabaseOptions.MaxSyncWalBytes"/>.</summary>
@@ -63,8 +63,15 @@ internal sealed class WalSync(LtxDirectory directory, DurableFiles files, Databa
         return new SyncResult(next, file, endOffset - startOffset, null);
     }
 
-    /// <summary>Copies the whole database as one transaction.</summary>
-    internal async Task<SyncResult> FullAsync(
+    /// <summary>
+    /// Begins a new run of transactions where continuity with the last one is not proved. The file holds two pages as they are, page 1 and that of
+    /// the WAL's last frame: it changes nothing, and proves after a start that the WAL still is the one of this position (V7).
+    /// </summary>
+    /// <remarks>
+    /// The database itself is not copied here: no local file leads to this one, so every replica first gets a snapshot, streamed from the database.
+    /// It needs no room on the disk, and no level of a replica ever begins with a whole copy.
+    /// </remarks>
+    internal async Task<SyncResult> AnchorAsync(
         SourceConnection source,
         Txid txid,
         DateTimeOffset after,
@@ -79,7 +86,16 @@ internal sealed class WalSync(LtxDirectory directory, DurableFiles files, Databa
         var file = await WriteAsync(
                 source.Path,
                 header,
-                (encoder, page, ct) => SnapshotWriter.WritePagesAsync(snapshot, encoder, page, ct),
+                async (encoder, page, ct) =>
+                {
+                    var tail = end.LastFrame > 0 ? source.Wal.ReadFrame(end.LastFrame, page.Span)?.PageNumber : null;
+                    snapshot.ReadPage(1, page.Span);
+                    await encoder.WritePageAsync(1, page, ct).ConfigureAwait(false);
+                    if (tail is not > 1)
+                        return;
+                    snapshot.ReadPage(tail.Value, page.Span);
+                    await encoder.WritePageAsync(tail.Value, page, ct).ConfigureAwait(false);
+                },
                 cancellationToken
             )
             .ConfigureAwait(false);
@@ -179,5 +195,5 @@ internal sealed class WalSync(LtxDirectory directory, DurableFiles files, Databa
 /// <param name="Position">The new position.</param>
 /// <param name="File">The new local file.</param>
 /// <param name="WalBytes">Bytes of the WAL that went into it.</param>
-/// <param name="Full">Why it holds everything; null for an increment.</param>
+/// <param name="Full">Why replicas need the whole database now; null for an increment.</param>
 internal sealed record SyncResult(SyncPosition Position, LtxFileInfo File, long WalBytes, FullReason? Full);

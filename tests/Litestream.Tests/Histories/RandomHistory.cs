@@ -67,7 +67,14 @@ internal sealed class RandomHistory : IAsyncDisposable
                 await CopyAsync();
                 break;
             case 8:
-                _time.Advance(TimeSpan.FromMilliseconds(_random.Next(2, 90_000)));
+                // Levels come in after half a minute, minutes and an hour, retention and snapshots after a day.
+                var longest = _random.Next(12) switch
+                {
+                    0 => 30 * 3_600_000,
+                    1 or 2 => 7_200_000,
+                    _ => 90_000,
+                };
+                _time.Advance(TimeSpan.FromMilliseconds(_random.Next(2, longest)));
                 await _store.Scheduler.StepDueAsync(CancellationToken.None);
                 break;
             default:

@@ -52,8 +52,8 @@ public sealed class FirstCircleTests
         app.Execute("PRAGMA journal_mode=wal; CREATE TABLE t(id INTEGER PRIMARY KEY, v)");
         await using var store = NewStore(path, folder.Combine("replica"));
         await store.StartAsync(TestContext.Current.CancellationToken);
-        await WaitUntilAsync(() => store.Databases[0].Replicas[0].State == ReplicationState.Current && store.Databases[0].Txid.Value == 1);
-        for (ulong i = 2; i < 6; i++)
+        await WaitUntilAsync(() => store.Databases[0].Replicas[0].State == ReplicationState.Current && store.Databases[0].Txid.Value == 2);
+        for (ulong i = 3; i < 7; i++)
         {
             app.Execute("INSERT INTO t(v) VALUES('x')");
             await WaitUntilAsync(() => store.Databases[0].Replicas[0].Txid.Value >= i);

@@ -39,13 +39,13 @@ public sealed class LocalDiskScenarioTests
     {
         await using var circle = await Circle.RunningAsync(3);
         await circle.KillAsync();
-        var left = Path.Combine(circle.LocalFolder, "0000000000000004-0000000000000004.ltx.tmp");
+        var left = Path.Combine(circle.LocalFolder, "0000000000000005-0000000000000005.ltx.tmp");
         await File.WriteAllTextAsync(left, "half", Token);
         circle.Write();
         await circle.StartAsync();
         await circle.RequireRestorableAsync();
         Assert.False(File.Exists(left));
-        Assert.Equal(4UL, circle.Txid);
+        Assert.Equal(5UL, circle.Txid);
     }
 
     [Fact]

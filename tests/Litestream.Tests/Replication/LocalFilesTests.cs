@@ -24,19 +24,19 @@ public sealed class LocalFilesTests
     public void Trim_DeletesWhatAllHaveConfirmed_ButTheLastThatProvesIt_AndKeepsTheNewest()
     {
         Add(1, 5);
-        Assert.Equal(0, _files.Trim(new Txid(3), 1 << 20));
+        Assert.Equal(0, _files.Trim(new Txid(3), new Txid(ulong.MaxValue), 1 << 20));
         Assert.Equal([3UL, 4UL, 5UL], OnDisk());
-        Assert.Equal(0, _files.Trim(new Txid(5), 1 << 20));
+        Assert.Equal(0, _files.Trim(new Txid(5), new Txid(ulong.MaxValue), 1 << 20));
         Assert.Equal([5UL], OnDisk());
         Assert.Equal(new Txid(5), _files.Max);
-        Assert.Equal(0, _files.Trim(new Txid(99), 1));
+        Assert.Equal(0, _files.Trim(new Txid(99), new Txid(ulong.MaxValue), 1));
         Assert.Equal([5UL], OnDisk());
     }
 
     [Fact]
     public void Trim_Nothing_OfNothing()
     {
-        Assert.Equal(0, _files.Trim(new Txid(5), 1));
+        Assert.Equal(0, _files.Trim(new Txid(5), new Txid(ulong.MaxValue), 1));
         Assert.Equal(Txid.None, _files.Max);
         Assert.Null(_files.Newest);
     }
@@ -45,12 +45,12 @@ public sealed class LocalFilesTests
     public void Trim_BeyondTheBound_DropsTheOldestThatSomeReplicaNeeds_AndCountsThem()
     {
         Add(1, 10, 100);
-        Assert.Equal(7, _files.Trim(Txid.None, 350));
+        Assert.Equal(7, _files.Trim(Txid.None, new Txid(ulong.MaxValue), 350));
         Assert.Equal([8UL, 9UL, 10UL], OnDisk());
         Assert.Equal(300, _files.SizeBytes);
         Assert.Null(_files.After(new Txid(3)));
         Assert.Equal(new Txid(9), _files.After(new Txid(8))!.MinTxid);
-        Assert.Equal(2, _files.Trim(Txid.None, 1));
+        Assert.Equal(2, _files.Trim(Txid.None, new Txid(ulong.MaxValue), 1));
         Assert.Equal([10UL], OnDisk());
     }
 

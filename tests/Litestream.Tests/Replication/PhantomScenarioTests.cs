@@ -29,14 +29,14 @@ public sealed class PhantomScenarioTests
             await wal.WriteAsync(phantom.ToArray(), Token);
         }
         await circle.RequireRestorableAsync();
-        Assert.Equal(1UL, circle.Txid);
+        Assert.Equal(2UL, circle.Txid);
         circle.Write();
         await circle.RequireRestorableAsync();
         await circle.KillAsync();
         circle.Write();
         await circle.StartAsync();
         await circle.RequireRestorableAsync();
-        Assert.Equal(3UL, circle.Txid);
+        Assert.Equal(4UL, circle.Txid);
     }
 
     [Fact]
@@ -52,7 +52,7 @@ public sealed class PhantomScenarioTests
         await circle.RequireRestorableAsync();
         circle.Write(3, 900);
         await circle.RequireRestorableAsync();
-        Assert.Equal((2UL, nameof(FullReason.FirstSync)), (circle.Txid, circle.Status.LastFullReason));
+        Assert.Equal((3UL, nameof(FullReason.FirstSync)), (circle.Txid, circle.Status.LastFullReason));
     }
 
     /// <summary>

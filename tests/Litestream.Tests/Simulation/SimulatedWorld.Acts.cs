@@ -153,7 +153,9 @@ internal sealed partial class SimulatedWorld
 
     private void NoteUpload(SimulatedReplica replica, string key)
     {
-        if (LtxFileInfo.TryParseFileName(Path.GetFileName(key), out _, out var txid))
+        // What is merged later was written before.
+        var isNew = key.StartsWith("ltx/0/", StringComparison.Ordinal) || key.StartsWith("ltx/9/", StringComparison.Ordinal);
+        if (isNew && LtxFileInfo.TryParseFileName(Path.GetFileName(key), out _, out var txid))
             replica.States[txid.Value] = _states[txid.Value];
     }
 

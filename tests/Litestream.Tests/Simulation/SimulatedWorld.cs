@@ -2,7 +2,6 @@ using Litestream.Replicas;
 using Litestream.Replication;
 using Litestream.Restore;
 using Litestream.Sqlite;
-using Microsoft.Extensions.Time.Testing;
 using Testing;
 
 namespace Litestream.Tests.Simulation;
@@ -15,7 +14,7 @@ internal sealed partial class SimulatedWorld : IAsyncDisposable
 {
     private const string MetaPath = "/sim/meta";
     private readonly Random _random;
-    private readonly FakeTimeProvider _time = new(new DateTimeOffset(2026, 1, 2, 3, 4, 5, TimeSpan.Zero));
+    private readonly SimulatedClock _time = new(new DateTimeOffset(2026, 1, 2, 3, 4, 5, TimeSpan.Zero));
     private readonly MemoryFolder _folder = new();
     private readonly PlantedBug _bug;
     private readonly SimulatedApp _app;
@@ -104,7 +103,7 @@ internal sealed partial class SimulatedWorld : IAsyncDisposable
         _app.EngineRuns = true;
         try
         {
-            await call();
+            await _time.DriveAsync(call());
         }
         catch (Exception e) when (e is LitestreamException or SimulatedCrashException)
         {
