@@ -9,7 +9,20 @@ namespace Litestream.Cli;
 public static class ReplicaConfig
 {
     private static readonly string[] s_later = ["abs", "gs", "nats", "oss", "sftp", "webdav"];
-    private static readonly string[] s_place = ["type", "name", "path", "url", "sync-interval", "bucket", "host", "user", "age"];
+    private static readonly string[] s_place =
+    [
+        "type",
+        "name",
+        "path",
+        "url",
+        "sync-interval",
+        "bucket",
+        "host",
+        "user",
+        "age",
+        "retention",
+        "snapshot-interval",
+    ];
 
     /// <summary>A replica given as URL (<c>s3://bucket/prefix</c>) or as path of a folder.</summary>
     /// <param name="text">The URL or path. A relative path is resolved against the current folder.</param>
@@ -92,7 +105,7 @@ public static class ReplicaConfig
             );
         var scheme = Scheme(input);
         var url = input.Get("url") is { } text ? FromUrl(input, scheme, text) : FromParts(input, scheme);
-        return new ReplicaOptions
+        var options = new ReplicaOptions
         {
             Name = input.Get("name"),
             Url = url,
@@ -101,6 +114,31 @@ public static class ReplicaConfig
                 ? ConfigValues.Positive($"{input.Field}.sync-interval", ConfigValues.Duration($"{input.Field}.sync-interval", interval))
                 : TimeSpan.FromSeconds(1),
         };
+        return Keeping(options, input);
+    }
+
+    /// <summary>Litestream 0.3's keys of a replica: nothing is deleted for a retention of 0 or less, and snapshots come as often as it ends.</summary>
+    private static ReplicaOptions Keeping(ReplicaOptions options, Input input)
+    {
+        if (input.Get("retention") is { } text)
+        {
+            var retention = ConfigValues.Duration($"{input.Field}.retention", text);
+            options =
+                retention > TimeSpan.Zero
+                    ? options with
+                    {
+                        SnapshotRetention = retention,
+                        SnapshotInterval = retention,
+                    }
+                    : options with
+                    {
+                        DeletesOldFiles = false,
+                    };
+        }
+        if (input.Get("snapshot-interval") is not { } interval)
+            return options;
+        var field = $"{input.Field}.snapshot-interval";
+        return options with { SnapshotInterval = ConfigValues.Positive(field, ConfigValues.Duration(field, interval)) };
     }
 
     private static string Scheme(Input input)

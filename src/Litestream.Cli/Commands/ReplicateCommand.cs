@@ -47,9 +47,6 @@ internal sealed class ReplicateCommand
         log.Info("litestream", ("version", VersionCommand.Version), ("log-level", settings.LevelName));
         foreach (var warning in request.Warnings)
             log.Warn(warning);
-        foreach (var (option, name) in new[] { (_forceSnapshot, "-force-snapshot"), (_enforceRetention, "-enforce-retention") })
-            if (context.Get(option))
-                log.Warn($"{name} is not yet in effect: snapshots and deletions on demand come with a later version");
         using var signals = new StopSignals(cancellationToken);
         return await new ReplicateRunner(context.Services, loggers, signals).RunAsync(request).ConfigureAwait(false);
     }
@@ -77,7 +74,13 @@ internal sealed class ReplicateCommand
             arguments.Count > 0
                 ? ReplicateRequest.FromArguments(arguments, restore, stores)
                 : ReplicateRequest.FromConfig(context.LoadConfig(configPath, context.Get(_noExpand)), restore, stores);
-        request = request with { Exec = context.Get(_exec) ?? request.Exec, Once = context.Get(_once) };
+        request = request with
+        {
+            Exec = context.Get(_exec) ?? request.Exec,
+            Once = context.Get(_once),
+            ForceSnapshot = context.Get(_forceSnapshot),
+            EnforceRetention = context.Get(_enforceRetention),
+        };
         if (request is { Once: true, Exec: not null })
             request = request with { Exec = null, Warnings = [.. request.Warnings, "exec is not started: -once was given"] };
         return request;

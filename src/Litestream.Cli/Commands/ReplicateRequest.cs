@@ -20,6 +20,12 @@ internal sealed record ReplicateRequest
 
     public bool Once { get; init; }
 
+    /// <summary>With <see cref="Once"/>: write a snapshot too.</summary>
+    public bool ForceSnapshot { get; init; }
+
+    /// <summary>With <see cref="Once"/>: delete what the retention allows.</summary>
+    public bool EnforceRetention { get; init; }
+
     /// <summary>To be logged at the start.</summary>
     public IReadOnlyList<string> Warnings { get; init; } = [];
 

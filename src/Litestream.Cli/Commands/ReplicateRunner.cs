@@ -111,6 +111,16 @@ internal sealed class ReplicateRunner(CliServices services, ILoggerFactory logge
             {
                 _log.Info("syncing database", ("path", database.Path));
                 await store.SyncAsync(database.Path, upload: true, signals.Stop).ConfigureAwait(false);
+                if (request.ForceSnapshot)
+                {
+                    _log.Info("taking snapshot", ("path", database.Path));
+                    await store.SnapshotAsync(database.Path, signals.Stop).ConfigureAwait(false);
+                }
+                if (request.EnforceRetention)
+                {
+                    _log.Info("enforcing retention", ("path", database.Path));
+                    await store.EnforceRetentionAsync(database.Path, signals.Stop).ConfigureAwait(false);
+                }
             }
             _log.Info("one-shot replication complete");
             return null;

@@ -11,6 +11,7 @@ internal sealed class ConfigMapper(string file, ObjectStoreFactory stores, List<
         .ToHashSet(StringComparer.Ordinal);
 
     private IReadOnlyDictionary<string, string> _defaults = new Dictionary<string, string>();
+    private KeepingConfig _keeping = null!;
 
     public LitestreamConfig Map(ConfigMapping root)
     {
@@ -21,6 +22,7 @@ internal sealed class ConfigMapper(string file, ObjectStoreFactory stores, List<
         CheckHeartbeat(root);
         CheckLevels(root);
         CheckSnapshots(root);
+        _keeping = new KeepingConfig(root, warnings);
         var databases = Databases(root);
         CheckDistinct(databases);
         var timeout = GetDuration(root, "shutdown-sync-timeout");
@@ -60,7 +62,7 @@ internal sealed class ConfigMapper(string file, ObjectStoreFactory stores, List<
     {
         var field = $"dbs[{index}]";
         CheckPathOrDir(db, index);
-        var replicas = Replicas(db, field);
+        var replicas = Replicas(db, field).Select(r => _keeping.Apply(r, db)).ToList();
         if (db.Find("dir") is not null)
             return null;
         var defaults = new DatabaseOptions { Path = ConfigPaths.Absolute(Get(db, "path")!) };
@@ -269,15 +271,15 @@ internal sealed class ConfigMapper(string file, ObjectStoreFactory stores, List<
         );
     }
 
-    private static string? Get(ConfigMapping group, string key) =>
+    internal static string? Get(ConfigMapping group, string key) =>
         group.Find(key)?.Value is ConfigScalar { Value: { Length: > 0 } value } ? value : null;
 
-    private static TimeSpan? GetDuration(ConfigMapping group, string key) =>
+    internal static TimeSpan? GetDuration(ConfigMapping group, string key) =>
         Get(group, key) is { } text ? ConfigValues.Duration(key, text) : null;
 
     private static long? GetBytes(ConfigMapping group, string key) => Get(group, key) is { } text ? ConfigValues.Bytes(key, text) : null;
 
-    private static bool GetBool(ConfigMapping group, string key) => Get(group, key) is { } text && ConfigValues.Bool(key, text);
+    internal static bool GetBool(ConfigMapping group, string key) => Get(group, key) is { } text && ConfigValues.Bool(key, text);
 
     // Lists are joined by commas; a group counts as what its values say.
     private static string Text(ConfigNode node) =>

@@ -152,9 +152,9 @@ internal static class ConfigSchema
                 new("name"),
                 new("path"),
                 new("url"),
-                new("retention", ConfigKind.Duration, Later, "nothing is deleted from replicas"),
-                new("retention-check-interval", ConfigKind.Duration, Later, "nothing is deleted from replicas"),
-                new("snapshot-interval", ConfigKind.Duration, Later, "snapshots are not taken on a schedule"),
+                new("retention", ConfigKind.Duration),
+                new("retention-check-interval", ConfigKind.Duration, None, "what is too old is deleted when it becomes so"),
+                new("snapshot-interval", ConfigKind.Duration),
                 .. s_replicaSettings,
             ]
         );
@@ -170,7 +170,7 @@ internal static class ConfigSchema
             new("watch", ConfigKind.Bool),
             new("meta-path"),
             new("meta-dir"),
-            new("snapshot", ConfigKind.Group, Later, "snapshots are not taken on a schedule", s_snapshot),
+            new("snapshot", ConfigKind.Group, Section: s_snapshot),
             new("monitor-interval", ConfigKind.PositiveDuration),
             new("checkpoint-interval", ConfigKind.NotNegativeDuration),
             new("busy-timeout", ConfigKind.NotNegativeDuration),
@@ -215,24 +215,12 @@ internal static class ConfigSchema
                     "no control socket is opened",
                     new("socket", new("enabled", ConfigKind.Bool), new("path"), new ConfigKey("permissions", ConfigKind.Octal))
                 ),
-                new(
-                    "levels",
-                    ConfigKind.Groups,
-                    Later,
-                    "files are not compacted on these intervals",
-                    new("levels[]", new ConfigKey("interval", ConfigKind.PositiveDuration))
-                ),
-                new("snapshot", ConfigKind.Group, Later, "snapshots are not taken on a schedule", s_snapshot),
-                new("l0-retention", ConfigKind.NotNegativeDuration, Later, "nothing is deleted from replicas"),
-                new("l0-retention-check-interval", ConfigKind.PositiveDuration, Later, "nothing is deleted from replicas"),
-                new("verify-compaction", ConfigKind.Bool, Later, "levels are not verified"),
-                new(
-                    "retention",
-                    ConfigKind.Group,
-                    Later,
-                    "nothing is deleted from replicas",
-                    new("retention", new ConfigKey("enabled", ConfigKind.Bool))
-                ),
+                new("levels", ConfigKind.Groups, Section: new("levels[]", new ConfigKey("interval", ConfigKind.PositiveDuration))),
+                new("snapshot", ConfigKind.Group, Section: s_snapshot),
+                new("l0-retention", ConfigKind.NotNegativeDuration),
+                new("l0-retention-check-interval", ConfigKind.PositiveDuration),
+                new("verify-compaction", ConfigKind.Bool),
+                new("retention", ConfigKind.Group, Section: new("retention", new ConfigKey("enabled", ConfigKind.Bool))),
                 new(
                     "validation",
                     ConfigKind.Group,

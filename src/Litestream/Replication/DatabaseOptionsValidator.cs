@@ -1,3 +1,5 @@
+using Litestream.Replicas;
+
 namespace Litestream.Replication;
 
 /// <summary>Refuses settings that can never work. Pure.</summary>
@@ -22,7 +24,7 @@ internal static class DatabaseOptionsValidator
         Require(options.MaxSyncWalBytes > 0, options, "max-sync-wal-bytes must be greater than 0", options.MaxSyncWalBytes);
         Require(options.MaxLocalBytes > 0, options, "the limit of local bytes must be greater than 0", options.MaxLocalBytes);
         foreach (var replica in options.Replicas)
-            Require(replica.SyncInterval > TimeSpan.Zero, options, "sync-interval must be greater than 0", replica.SyncInterval);
+            ValidateReplica(options, replica);
         var twice = options.Replicas.GroupBy(r => r.Url.ToString(), StringComparer.Ordinal).FirstOrDefault(g => g.Count() > 1);
         Require(twice is null, options, "two replicas have the same destination", twice?.Key);
         var name = options
@@ -32,6 +34,23 @@ internal static class DatabaseOptionsValidator
             .FirstOrDefault(g => g.Count() > 1);
         Require(name is null, options, "two replicas have the same name", name?.Key);
         return options;
+    }
+
+    private static void ValidateReplica(DatabaseOptions options, ReplicaOptions replica)
+    {
+        Require(replica.SyncInterval > TimeSpan.Zero, options, "sync-interval must be greater than 0", replica.SyncInterval);
+        Require(replica.CompactionIntervals.Count <= 8, options, "there are 8 levels at most", replica.CompactionIntervals.Count);
+        foreach (var interval in replica.CompactionIntervals)
+            Require(interval > TimeSpan.Zero, options, "the interval of a level must be greater than 0", interval);
+        Require(replica.SnapshotInterval > TimeSpan.Zero, options, "snapshot.interval must be greater than 0", replica.SnapshotInterval);
+        Require(replica.SnapshotRetention > TimeSpan.Zero, options, "snapshot.retention must be greater than 0", replica.SnapshotRetention);
+        Require(replica.L0Retention >= TimeSpan.Zero, options, "l0-retention must be 0 or more", replica.L0Retention);
+        Require(
+            replica.L0RetentionCheckInterval > TimeSpan.Zero,
+            options,
+            "l0-retention-check-interval must be greater than 0",
+            replica.L0RetentionCheckInterval
+        );
     }
 
     /// <summary>Two databases may share neither path, metadata folder nor destination.</summary>
