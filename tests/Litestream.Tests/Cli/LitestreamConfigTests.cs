@@ -210,19 +210,14 @@ public sealed class LitestreamConfigTests
         );
 
     [Theory]
-    [InlineData("levels: [{interval: 30s}, {interval: 5m}]", "levels")]
-    [InlineData("snapshot: {interval: 1h}", "snapshot")]
-    [InlineData("retention: {enabled: false}", "retention")]
     [InlineData("validation: {interval: 1h}", "validation")]
     [InlineData("heartbeat-url: https://example.com/x", "heartbeat-url")]
     [InlineData("socket: {enabled: true}", "socket")]
     [InlineData("mcp-addr: \":3001\"", "mcp-addr")]
-    [InlineData("verify-compaction: true", "verify-compaction")]
     [InlineData("dbs: [{dir: /a, pattern: '*.db', replica: /b}]", "dbs[0].dir")]
-    [InlineData("dbs: [{path: /a, snapshot: {interval: 1h}, replica: /b}]", "dbs[0].snapshot")]
     [InlineData("dbs: [{path: /a, max-checkpoint-page-count: 5, replica: /b}]", "dbs[0].max-checkpoint-page-count")]
     [InlineData("dbs: [{path: /a, truncate-page-n: 5, replica: /b}]", "dbs[0].truncate-page-n")]
-    [InlineData("dbs: [{path: /a, replica: {path: /b, retention: 24h}}]", "dbs[0].replica.retention")]
+    [InlineData("dbs: [{path: /a, replica: {path: /b, retention-check-interval: 1h}}]", "dbs[0].replica.retention-check-interval")]
     [InlineData("dbs: [{path: /a, replica: {path: /b, validation-interval: 24h}}]", "dbs[0].replica.validation-interval")]
     [InlineData("dbs: [{path: /a, replica: {path: /b, region: eu}}]", "dbs[0].replica.region")]
     public void Parse_KeyWithoutEffect_IsNamedInAWarning(string text, string key)
@@ -345,7 +340,44 @@ public sealed class LitestreamConfigTests
         Assert.Equal("true", options.Settings["force-path-style"]);
         Assert.Equal("10000000", options.Settings["part-size"]);
         Assert.False(options.Settings.ContainsKey("retention"));
-        Assert.Contains("replica.retention is not yet in effect", Assert.Single(warnings), StringComparison.Ordinal);
+        Assert.Equal((TimeSpan.FromHours(1), TimeSpan.FromHours(1)), (options.SnapshotRetention, options.SnapshotInterval));
+        Assert.Empty(warnings);
+    }
+
+    [Fact]
+    public void Parse_LevelsSnapshotsAndRetention_ReachEveryReplica()
+    {
+        var config = Parse(
+            """
+            levels: [{interval: 10s}, {interval: 2m}]
+            snapshot: {interval: 6h}
+            l0-retention: 7m
+            l0-retention-check-interval: 20s
+            verify-compaction: true
+            dbs:
+              - path: /a
+                snapshot: {interval: 1h, retention: 48h}
+                replicas:
+                  - /b
+                  - {path: /c, retention: 72h, snapshot-interval: 12h}
+                  - {path: /d, retention: 0s}
+            """
+        );
+        var replicas = config.Databases[0].Options.Replicas;
+        Assert.All(replicas, r => Assert.Equal([TimeSpan.FromSeconds(10), TimeSpan.FromMinutes(2)], r.CompactionIntervals));
+        Assert.All(
+            replicas,
+            r => Assert.Equal((7.0, 20.0, true), (r.L0Retention.TotalMinutes, r.L0RetentionCheckInterval.TotalSeconds, r.VerifyCompaction))
+        );
+        Assert.Equal(
+            [(6.0, 48.0), (12.0, 72.0), (6.0, 48.0)],
+            replicas.Select(r => (r.SnapshotInterval.TotalHours, r.SnapshotRetention.TotalHours))
+        );
+        Assert.Equal([true, true, false], replicas.Select(r => r.DeletesOldFiles));
+        Assert.Empty(config.Warnings);
+        var kept = Parse("retention: {enabled: false}\ndbs: [{path: /a, replica: /b}]");
+        Assert.False(kept.Databases[0].Options.Replicas[0].DeletesOldFiles);
+        Assert.Contains("retention.enabled is false", Assert.Single(kept.Warnings), StringComparison.Ordinal);
     }
 
     private static LitestreamConfig Parse(string text) =>

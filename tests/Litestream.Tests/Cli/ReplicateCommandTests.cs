@@ -160,7 +160,7 @@ public sealed class ReplicateCommandTests : IDisposable
     public async Task Replicate_JsonLog_IsJsonOnEveryLine()
     {
         var config = Config(
-            $"logging: {{type: json, level: debug}}\nsnapshot: {{interval: 1h}}\ndbs: [{{path: {MakeDatabase()}, replica: {_folder.Combine("replica")}}}]"
+            $"logging: {{type: json, level: debug}}\nvalidation: {{interval: 1h}}\ndbs: [{{path: {MakeDatabase()}, replica: {_folder.Combine("replica")}}}]"
         );
         var run = await CliRun.Of("replicate", "-once", "-config", config);
         Assert.Equal((0, ""), (run.Exit, run.Error));
@@ -168,7 +168,7 @@ public sealed class ReplicateCommandTests : IDisposable
         Assert.All(lines, l => Assert.NotNull(l["msg"]));
         Assert.Contains(
             lines,
-            l => (string)l["level"]! == "WARN" && ((string)l["msg"]!).Contains("snapshot is not yet in effect", StringComparison.Ordinal)
+            l => (string)l["level"]! == "WARN" && ((string)l["msg"]!).Contains("validation is not yet in effect", StringComparison.Ordinal)
         );
     }
 
