@@ -1,8 +1,11 @@
+using Litestream.Compaction;
 using Litestream.Ltx;
 using Litestream.Replicas;
 using Litestream.Replication;
 using Litestream.Restore;
 using Litestream.Tests.Replication;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
 using Testing;
 using Testing.Oracles;
 using Xunit;
@@ -22,7 +25,7 @@ public sealed class KeeperScenarioTests
     [Trait("Scenario", "I20")]
     public async Task F17_LevelsFollowTheirIntervals_EveryPromisedPointIsRestorable_AcrossRestarts()
     {
-        await using var world = new World();
+        await using var world = new KeeperWorld();
         await world.Circle.StartAsync();
         var states = new SortedDictionary<ulong, string>();
         for (var minute = 0; minute < 75; minute++)
@@ -57,9 +60,10 @@ public sealed class KeeperScenarioTests
 
     [Fact]
     [Trait("Scenario", "Q4")]
+    [Trait("Scenario", "F6")]
     public async Task SteadyState_NeitherListNorHead_AndNothingAtAllWhenIdle()
     {
-        await using var world = new World();
+        await using var world = new KeeperWorld();
         await world.Circle.StartAsync();
         world.Circle.Write();
         await world.Circle.StepAsync();
@@ -85,7 +89,7 @@ public sealed class KeeperScenarioTests
     [Trait("Scenario", "H1")]
     public async Task G10_SnapshotsOncePerDayOfNews_AndOldOnesGo()
     {
-        await using var world = new World();
+        await using var world = new KeeperWorld();
         await world.Circle.StartAsync();
         for (var hour = 0; hour < 24 * 6; hour++)
         {
@@ -105,7 +109,7 @@ public sealed class KeeperScenarioTests
     [Fact]
     public async Task G5_ForcedSnapshotAtTheSamePosition_IsWrittenAgain()
     {
-        await using var world = new World();
+        await using var world = new KeeperWorld();
         await world.Circle.StartAsync();
         await world.Circle.SyncAsync();
         await world.Circle.Store.SnapshotAsync(world.Circle.Path, Token);
@@ -117,7 +121,7 @@ public sealed class KeeperScenarioTests
     [Fact]
     public async Task H8_RetentionDisabled_TheReplicaKeepsAll_LocalFilesGo()
     {
-        await using var world = new World(r => r with { DeletesOldFiles = false });
+        await using var world = new KeeperWorld(r => r with { DeletesOldFiles = false });
         await world.Circle.StartAsync();
         for (var hour = 0; hour < 60; hour++)
         {
@@ -133,7 +137,7 @@ public sealed class KeeperScenarioTests
     [Fact]
     public async Task H10_DeletionFails_IsTriedAgain_AndNothingIsForgotten()
     {
-        await using var world = new World();
+        await using var world = new KeeperWorld();
         await world.Circle.StartAsync();
         world.Store.Fault = c => c.Operation == "DELETE" ? StoreFault.Unavailable(afterEffect: true) : null;
         for (var i = 0; i < 30; i++)
@@ -154,7 +158,7 @@ public sealed class KeeperScenarioTests
     [InlineData(true)]
     public async Task F4_UploadOfAMergeFails_OutcomeUnknown_LevelsStayInOrder(bool afterEffect)
     {
-        await using var world = new World();
+        await using var world = new KeeperWorld();
         await world.Circle.StartAsync();
         var random = new Random(7);
         world.Store.Fault = c =>
@@ -178,7 +182,7 @@ public sealed class KeeperScenarioTests
     [Fact]
     public async Task F28_FileOfTheReplicaDamaged_ASnapshotLeadsOverIt_AndMergingGoesOn()
     {
-        await using var world = new World();
+        await using var world = new KeeperWorld();
         await world.Circle.StartAsync();
         for (var i = 0; i < 12; i++)
         {
@@ -204,7 +208,7 @@ public sealed class KeeperScenarioTests
     [Fact]
     public async Task E12_ReplicaEmptiedWhileRunning_TheDailyLookFindsIt_AndASnapshotMendsIt()
     {
-        await using var world = new World();
+        await using var world = new KeeperWorld();
         await world.Circle.StartAsync();
         for (var i = 0; i < 5; i++)
         {
@@ -225,7 +229,7 @@ public sealed class KeeperScenarioTests
     [Fact]
     public async Task E20_AnotherWritersFileAtOurNextTransaction_FencedAndNeverOverwritten()
     {
-        await using var world = new World();
+        await using var world = new KeeperWorld();
         await world.Circle.StartAsync();
         await world.Circle.SyncAsync();
         world.Circle.Write();
@@ -251,48 +255,132 @@ public sealed class KeeperScenarioTests
         Assert.False(await world.Circle.StopAsync());
     }
 
-    /// <summary>An engine with one replica in memory.</summary>
-    private sealed class World : IAsyncDisposable
+    [Fact]
+    public async Task F5_SourceConnectionDrops_TheMergeGoesOnWhereItBroke()
     {
-        internal World(Func<ReplicaOptions, ReplicaOptions>? change = null)
+        await using var world = new KeeperWorld();
+        await world.Circle.StartAsync();
+        for (var i = 0; i < 20; i++)
         {
-            var options = new ReplicaOptions { Url = ReplicaUrl.Parse("mem://one/") };
-            Circle = new Circle(o => o with { Replicas = [change?.Invoke(options) ?? options] });
-            var bucket = new MemoryObjectStore(Circle.Time);
-            Store = bucket;
-            Circle.Stores = new(new ObjectStoreBackend(["mem"], ReplicaLayout.Folders, [], _ => Store = bucket.Share()));
+            world.Circle.Write(3, 4000);
+            await world.Circle.StepAsync(20);
         }
-
-        internal Circle Circle { get; }
-
-        /// <summary>As the engine has it open.</summary>
-        internal MemoryObjectStore Store { get; private set; }
-
-        internal async Task<List<LtxFileInfo>[]> LevelsAsync()
+        var drops = 0;
+        world.Store.Fault = c =>
+            c.Operation == "GET" && c.Key.StartsWith("ltx/1/", StringComparison.Ordinal) && drops++ % 2 == 0
+                ? StoreFault.Break(2000)
+                : null;
+        var step = world.Circle.StepAsync(400);
+        while (!step.IsCompleted)
         {
-            await using var client = new ReplicaClient(Store.Share(), ReplicaLayout.Folders);
-            var levels = new List<LtxFileInfo>[10];
-            for (var level = 0; level < levels.Length; level++)
+            await Task.Delay(2, Token);
+            world.Circle.Time.Advance(TimeSpan.FromMilliseconds(100));
+        }
+        await step;
+        Assert.True(drops >= 4, $"{drops} downloads");
+        var levels = await world.LevelsAsync();
+        Assert.Equal(levels[1][^1].MaxTxid, levels[2][^1].MaxTxid);
+        Assert.Equal(CanonicalDump.Of(world.Circle.App), await world.RestoreAsync(null));
+    }
+
+    [Fact]
+    public async Task F7_MergedFile_HasTheTimeOfItsLastTransaction()
+    {
+        await using var world = new KeeperWorld();
+        await world.Circle.StartAsync();
+        for (var i = 0; i < 9; i++)
+        {
+            world.Circle.Write();
+            await world.Circle.StepAsync(20);
+        }
+        await using var client = new ReplicaClient(world.Store.Share(), ReplicaLayout.Folders);
+        var times = new Dictionary<Txid, DateTimeOffset>();
+        await foreach (var file in client.ListAsync(0, Txid.None, TimestampAccuracy.Exact, Token))
+            times[file.MaxTxid] = file.Timestamp;
+        var merged = 0;
+        await foreach (var file in client.ListAsync(1, Txid.None, TimestampAccuracy.Exact, Token))
+        {
+            merged++;
+            Assert.Equal(times[file.MaxTxid], file.Timestamp);
+        }
+        Assert.True(merged > 2);
+    }
+
+    [Fact]
+    public async Task F12_TenThousandFilesOfOneLevel_AreAllTakenInOneGo()
+    {
+        var store = new MemoryObjectStore();
+        await using var client = new ReplicaClient(store, ReplicaLayout.Folders);
+        var page = new byte[512];
+        for (ulong txid = 1; txid <= 10_000; txid++)
+        {
+            var header = new LtxHeader
             {
-                levels[level] = [];
-                await foreach (var file in client.ListAsync(level, Txid.None, TimestampAccuracy.Listing, Token))
-                    levels[level].Add(file);
+                PageSize = 512,
+                Commit = 1,
+                MinTxid = new Txid(txid),
+                MaxTxid = new Txid(txid),
+                Timestamp = DateTimeOffset.UnixEpoch.AddSeconds(txid),
+                NoChecksum = true,
+            };
+            BitConverter.TryWriteBytes(page, txid);
+            using var content = new MemoryStream();
+            await using (var encoder = new LtxEncoder(content, header))
+            {
+                await encoder.WritePageAsync(1, page, Token);
+                await encoder.FinishAsync(Token);
             }
-            return levels;
+            store.Write(ReplicaLayout.Folders.Key(0, header.MinTxid, header.MaxTxid), content.ToArray(), header.Timestamp);
         }
+        var time = new FakeTimeProvider(DateTimeOffset.UtcNow.AddHours(2));
+        var listing = new ReplicaListing(client, time);
+        await listing.LoadAsync(Token);
+        using var slots = new SemaphoreSlim(1);
+        var options = new ReplicaOptions { Url = ReplicaUrl.Parse("mem://x/"), SnapshotInterval = TimeSpan.FromDays(100_000) };
+        var feed = new KeeperFeed(
+            "db",
+            "one",
+            () => true,
+            _ => Task.FromResult(new LtxFileInfo(9, Txid.First, Txid.First, 1, DateTimeOffset.UtcNow)),
+            _ => null,
+            _ => Assert.Fail("doubt")
+        );
+        var metrics = new Litestream.Diagnostics.DatabaseMetrics();
+        var keeper = new ReplicaKeeper(client, listing, options, false, feed, time, NullLogger.Instance, metrics, slots);
+        await keeper.StepAsync(Token);
+        Assert.Equal(0, metrics.CompactionErrors);
+        Assert.Equal(new Txid(10_000), listing.MaxOf(1));
+        Assert.Equal(new Txid(10_000), listing.MaxOf(3));
+        Assert.Equal(new Txid(10_000), listing.Reach());
+    }
 
-        internal async Task<List<Txid>> PointsAsync()
+    [Fact]
+    public async Task F11_Listing_FollowsWhatIsWrittenAndDeleted_AlsoWhileItLoads()
+    {
+        var store = new MemoryObjectStore();
+        await using var client = new ReplicaClient(store, ReplicaLayout.Folders);
+        var listing = new ReplicaListing(client, TimeProvider.System);
+        Assert.False(listing.IsKnown);
+        LtxFileInfo File(ulong txid) => new(0, new Txid(txid), new Txid(txid), 10, DateTimeOffset.UnixEpoch);
+        for (ulong txid = 2; txid < 6; txid++)
+            store.Write(ReplicaLayout.Folders.Key(0, new Txid(txid), new Txid(txid)), new byte[10]);
+        // The store lists level 0; then, before all levels are read, one file is written and another deleted.
+        store.Fault = c =>
         {
-            await using var client = new ReplicaClient(Store.Share(), ReplicaLayout.Folders);
-            return [.. (await RestorePlanner.ListPointsAsync(client, TimestampAccuracy.Listing, Token)).Select(p => p.Txid)];
-        }
-
-        internal async Task<string> RestoreAsync(Txid? txid)
-        {
-            await using var client = new ReplicaClient(Store.Share(), ReplicaLayout.Folders);
-            return await Circle.RestoreAsync(client, new RestoreTarget(txid));
-        }
-
-        public async ValueTask DisposeAsync() => await Circle.DisposeAsync();
+            if (c.Operation == "LIST" && c.Key == "ltx/5/")
+            {
+                listing.Add(File(6));
+                listing.Remove([File(2)]);
+            }
+            return null;
+        };
+        await listing.LoadAsync(Token);
+        Assert.Equal([3UL, 4UL, 5UL, 6UL], listing.Level(0).Select(f => f.MaxTxid.Value));
+        listing.Remove([File(6)]);
+        Assert.Equal(new Txid(5), listing.MaxOf(0));
+        listing.Doubt();
+        Assert.False(listing.IsKnown);
+        await listing.LoadAsync(Token);
+        Assert.Equal(4, listing.Level(0).Count);
     }
 }
