@@ -6,7 +6,7 @@ using Litestream.S3;
 
 namespace Litestream.Cli;
 
-/// <summary>The <c>litestream</c> command: <c>replicate</c>, <c>restore</c>, <c>databases</c>, <c>ltx</c>, <c>version</c>.</summary>
+/// <summary>The <c>litestream</c> command: <c>replicate</c>, <c>restore</c>, <c>databases</c>, <c>ltx</c>, <c>points</c>, <c>version</c>.</summary>
 /// <remarks>The app must have chosen its native SQLite before (<c>SQLitePCL.Batteries_V2.Init()</c>).</remarks>
 public static class LitestreamCommand
 {
@@ -28,6 +28,7 @@ public static class LitestreamCommand
             RestoreCommand.Create(services),
             DatabasesCommand.Create(services),
             LtxCommand.Create(services),
+            PointsCommand.Create(services),
             LtxCommand.CreateDeprecated(services),
             VersionCommand.Create(services),
         };

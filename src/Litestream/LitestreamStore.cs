@@ -4,6 +4,7 @@ using Litestream.Diagnostics;
 using Litestream.IO;
 using Litestream.Replicas;
 using Litestream.Replication;
+using Litestream.Restore;
 using Litestream.Sqlite;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -102,12 +103,14 @@ public sealed class LitestreamStore : IAsyncDisposable
 
     /// <summary>Replicates one more database.</summary>
     /// <exception cref="LitestreamException"><see cref="LitestreamError.InvalidConfiguration"/>: settings that can never work, or a path or metadata folder in use already.</exception>
-    public Task AddDatabaseAsync(DatabaseOptions database, CancellationToken cancellationToken)
+    public async Task AddDatabaseAsync(DatabaseOptions database, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(database);
         ObjectDisposedException.ThrowIf(_stopped, this);
         cancellationToken.ThrowIfCancellationRequested();
         var options = DatabaseOptionsValidator.Validate(database with { Path = Path.GetFullPath(database.Path) });
+        if (options.RestoreIfMissing)
+            await RestoreIfMissingAsync(options, cancellationToken).ConfigureAwait(false);
         lock (_order)
         {
             foreach (var other in _databases.Values)
@@ -117,7 +120,43 @@ public sealed class LitestreamStore : IAsyncDisposable
             _order.Add(options.Path);
             entry.Start(_scheduler);
         }
-        return Task.CompletedTask;
+    }
+
+    /// <summary>
+    /// Restores a database whose file does not exist, for a host that opens it before this store starts. <see cref="DatabaseOptions.RestoreIfMissing"/>
+    /// does the same at the start.
+    /// </summary>
+    /// <returns>What was restored; null when the file is there (it is left alone) or no replica has a backup.</returns>
+    /// <exception cref="LitestreamException">
+    /// <see cref="LitestreamError.OutputExists"/>: a <c>-wal</c>, <c>-shm</c> or <c>-journal</c> of another database lies where the file is missing. Or a
+    /// replica could not be asked, or its backup is damaged: then it is not known that there is none.
+    /// </exception>
+    public async Task<RestoreResult?> RestoreIfMissingAsync(DatabaseOptions database, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(database);
+        var path = Path.GetFullPath(database.Path);
+        if (_services.Files.Stat(path) is not null)
+            return null;
+        var clients = new List<ReplicaClient>();
+        try
+        {
+            foreach (var replica in database.Replicas)
+                clients.Add(_stores.Open(replica, _services.Metrics.Operations, _services.Time));
+            if (clients.Count == 0)
+                return null;
+            return await new DatabaseRestorer(_services.Files, _services.Time, _services.Log)
+                .RestoreAsync(clients, new RestoreOptions { OutputPath = path }, cancellationToken)
+                .ConfigureAwait(false);
+        }
+        catch (LitestreamException e) when (e.Error == LitestreamError.NotFound)
+        {
+            return null;
+        }
+        finally
+        {
+            foreach (var client in clients)
+                await client.DisposeAsync().ConfigureAwait(false);
+        }
     }
 
     /// <summary>Stops replicating a database after a last sync; its replicas stay as they are. Unknown paths are fine.</summary>

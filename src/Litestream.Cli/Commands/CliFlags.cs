@@ -86,6 +86,9 @@ internal class CliException(string message, Exception? cause = null) : Exception
 {
     /// <summary>What to do, printed as <c>Try: ...</c>; null for none.</summary>
     public string? Hint { get; init; }
+
+    /// <summary>True when it says no more than that a replica holds no backup.</summary>
+    public bool IsNoBackup { get; init; }
 }
 
 /// <summary>A flag or its value is wrong: the usage is printed too.</summary>

@@ -79,6 +79,9 @@ internal sealed class RestoreCommand
             log.Info("database already exists, skipping");
             return 0;
         }
+        if (context.Get(_follow))
+            return await FollowAsync(context, request, log, engineLoggers.CreateLogger("litestream"), cancellationToken)
+                .ConfigureAwait(false);
         RestoreRunner.CheckOutput(request.OutputPath, request.Force);
         var runner = new RestoreRunner(context.Services, engineLoggers.CreateLogger("litestream"));
         if (context.Get(_dryRun))
@@ -146,13 +149,55 @@ internal sealed class RestoreCommand
             };
         if (!context.Get(_follow))
             return;
-        foreach (var (used, flag) in new[] { (hasTxid, "-txid"), (hasTimestamp, "-timestamp"), (context.Get(_dryRun), "-dry-run") })
+        foreach (
+            var (used, flag) in new[]
+            {
+                (hasTxid, "-txid"),
+                (hasTimestamp, "-timestamp"),
+                (context.Get(_dryRun), "-dry-run"),
+                (context.Get(_force), "-force"),
+            }
+        )
             if (used)
                 throw new CliException($"cannot use {flag} with -f");
-        throw new CliException("-f: following a replica comes with a later version")
+    }
+
+    private async Task<int> FollowAsync(
+        CliContext context,
+        RestoreRequest request,
+        ILogger log,
+        ILogger engineLog,
+        CancellationToken cancellationToken
+    )
+    {
+        var options = new FollowOptions
         {
-            Hint = "litestream restore without -f, again whenever a newer state is wanted",
+            OutputPath = request.OutputPath,
+            Interval = RestoreRequest.ParseFollowInterval(context.Get(_followInterval)),
+            IntegrityCheck = request.IntegrityCheck,
+            Parallelism = request.Parallelism,
         };
+        using var signals = new StopSignals(cancellationToken);
+        try
+        {
+            await new FollowRunner(context.Services, log, engineLog)
+                .RunAsync(
+                    request.Sources.Replicas,
+                    options,
+                    (replica, result) =>
+                    {
+                        if (context.Get(_json))
+                            WriteResult(context, replica, result, request.IntegrityCheck);
+                    },
+                    signals.Stop
+                )
+                .ConfigureAwait(false);
+            return 0;
+        }
+        catch (LitestreamException e) when (e.Error == LitestreamError.NotFound && request.IfReplicaExists)
+        {
+            return NoBackup(log);
+        }
     }
 
     private async Task<int> DryRunAsync(

@@ -48,4 +48,9 @@ internal sealed record RestoreRequest
         text is null ? 8
         : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number > 0 ? number
         : throw new CliException($"invalid -parallelism value: {text}") { Hint = "-parallelism 8" };
+
+    public static TimeSpan ParseFollowInterval(string? text) =>
+        text is null ? TimeSpan.FromSeconds(1)
+        : GoDuration.TryParse(text, out var interval) && interval > TimeSpan.Zero ? interval
+        : throw new CliException($"invalid -follow-interval value: {text}") { Hint = "-follow-interval 1s" };
 }

@@ -7,7 +7,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Litestream.Cli.Commands;
 
-/// <summary>Restores from the first of several replicas that can serve the request.</summary>
+/// <summary>Restores from the best of several replicas that can serve the request.</summary>
 internal sealed class RestoreRunner(CliServices services, ILogger log)
 {
     private static readonly string[] s_sidecars = ["-wal", "-shm", "-journal"];
@@ -32,58 +32,68 @@ internal sealed class RestoreRunner(CliServices services, ILogger log)
                 };
     }
 
-    /// <summary>Restores.</summary>
+    /// <summary>Restores from the replica that reaches furthest; when it fails, from the next.</summary>
     /// <returns>What was done; null when there is no backup and the request allows that.</returns>
     public Task<(ReplicaOptions Replica, RestoreResult Result)?> RestoreAsync(
         RestoreRequest request,
         CancellationToken cancellationToken
-    ) => FirstAsync(request, (client, token) => RestoreAsync(client, request, token), cancellationToken);
+    ) => FirstAsync(request, (client, plan, token) => RestoreAsync(client, plan, request, token), cancellationToken);
 
     /// <summary>Plans the same restore without doing it.</summary>
     public Task<(ReplicaOptions Replica, RestorePlan Plan)?> PlanAsync(RestoreRequest request, CancellationToken cancellationToken) =>
-        FirstAsync(request, (client, token) => RestorePlanner.PlanAsync(client, request.Target, token), cancellationToken);
+        FirstAsync(request, (_, plan, _) => Task.FromResult(plan), cancellationToken);
 
     private async Task<(ReplicaOptions, T)?> FirstAsync<T>(
         RestoreRequest request,
-        Func<ReplicaClient, CancellationToken, Task<T>> work,
+        Func<ReplicaClient, RestorePlan, CancellationToken, Task<T>> work,
         CancellationToken cancellationToken
     )
     {
-        Exception? first = null;
+        var opened = new OpenReplicas(request.Sources.Replicas, services);
+        await using var closing = opened.ConfigureAwait(false);
+        var failures = new List<Exception>();
         var empty = 0;
-        foreach (var replica in request.Sources.Replicas)
+        foreach (var offer in await opened.RankAsync(request.Target, cancellationToken).ConfigureAwait(false))
         {
-            Exception failure;
+            var failure = offer.Failure;
             try
             {
-                ReplicaConfig.CheckAvailable(replica, services.Stores);
-                var client = services.Stores.Open(replica);
-                await using var closing = client.ConfigureAwait(false);
-                try
+                if (offer is { Client: { } client, Plan: { } plan })
+                    return (offer.Replica, await work(client, plan, cancellationToken).ConfigureAwait(false));
+                if (offer is { Client: { } other, Failure: LitestreamException { Error: LitestreamError.NotFound } notFound })
                 {
-                    return (replica, await work(client, cancellationToken).ConfigureAwait(false));
-                }
-                catch (LitestreamException e) when (e.Error == LitestreamError.NotFound)
-                {
-                    var hasBackup = await HasBackupAsync(client, cancellationToken).ConfigureAwait(false);
+                    var hasBackup = await HasBackupAsync(other, cancellationToken).ConfigureAwait(false);
                     empty += hasBackup ? 0 : 1;
-                    failure = hasBackup ? NoMatch(e, request) : NoBackup(request, replica);
+                    failure = hasBackup ? NoMatch(notFound, request) : NoBackup(request, offer.Replica);
                 }
             }
-            catch (Exception e) when (e is CliException || e is LitestreamException { Error: not LitestreamError.OutputExists })
+            catch (Exception e)
+                when (e is CliException
+                    || e
+                        is LitestreamException
+                        {
+                            Error: not (LitestreamError.OutputExists or LitestreamError.DiskFull or LitestreamError.LocalStorage)
+                        }
+                )
             {
                 failure = e;
             }
-            first ??= failure;
+            failures.Add(failure!);
             if (request.Sources.Replicas.Count > 1)
-                log.Warn("replica cannot serve this restore", ("replica", replica.Url.ToString()), ("error", failure.Message));
+                log.Warn("replica cannot serve this restore", ("replica", offer.Replica.Url.ToString()), ("error", failure!.Message));
         }
         if (empty == request.Sources.Replicas.Count && request.IfReplicaExists)
             return null;
-        throw first!;
+        // "No backup" is the answer only when every replica gives it.
+        throw empty == failures.Count ? failures[0] : failures.First(f => f is not CliException { IsNoBackup: true });
     }
 
-    private async Task<RestoreResult> RestoreAsync(ReplicaClient client, RestoreRequest request, CancellationToken cancellationToken)
+    private async Task<RestoreResult> RestoreAsync(
+        ReplicaClient client,
+        RestorePlan plan,
+        RestoreRequest request,
+        CancellationToken cancellationToken
+    )
     {
         var output = request.OutputPath;
         var files = services.Files;
@@ -96,12 +106,14 @@ internal sealed class RestoreRunner(CliServices services, ILogger log)
         var result = await restorer
             .RestoreAsync(
                 client,
+                plan,
                 new RestoreOptions
                 {
                     OutputPath = target,
                     Target = request.Target,
                     IntegrityCheck = request.IntegrityCheck,
                     Parallelism = request.Parallelism,
+                    AccessLike = replacing && File.Exists(output) ? output : null,
                 },
                 cancellationToken
             )
@@ -146,6 +158,7 @@ internal sealed class RestoreRunner(CliServices services, ILogger log)
         new("no matching backup files available")
         {
             Hint = replica.Url.Path.Length > 0 ? $"litestream ltx -level all {request.Sources.Shown}" : null,
+            IsNoBackup = true,
         };
 
     private static Exception NoMatch(LitestreamException e, RestoreRequest request) =>

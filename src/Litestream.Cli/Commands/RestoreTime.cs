@@ -12,10 +12,36 @@ internal static class RestoreTime
     {
         var trimmed = text.Trim();
         if (trimmed.EndsWith(Ago, StringComparison.OrdinalIgnoreCase))
-            return GoDuration.TryParse(trimmed[..^Ago.Length], out var back) && back >= TimeSpan.Zero
-                ? time.GetUtcNow() - back
+        {
+            var now = time.GetUtcNow();
+            return TryDuration(trimmed[..^Ago.Length].Trim(), out var back) && back >= TimeSpan.Zero && back.Ticks <= now.Ticks
+                ? now - back
                 : throw Invalid(text);
+        }
         return TryRfc3339(trimmed, out var moment) ? moment : throw Invalid(text);
+    }
+
+    // As in the configuration, and whole days and weeks in front, which people think in: 3d, 1w2d, 1d12h.
+    private static bool TryDuration(string text, out TimeSpan duration)
+    {
+        duration = default;
+        var rest = text.AsSpan();
+        foreach (var (unit, days) in new[] { ('w', 7), ('d', 1) })
+        {
+            var end = rest.IndexOfAnyExceptInRange('0', '9');
+            if (end <= 0 || rest[end] != unit)
+                continue;
+            if (!int.TryParse(rest[..end], NumberStyles.None, CultureInfo.InvariantCulture, out var number) || number > 1_000_000)
+                return false;
+            duration += TimeSpan.FromDays((double)number * days);
+            rest = rest[(end + 1)..].TrimStart();
+            if (rest.IsEmpty)
+                return true;
+        }
+        if (!GoDuration.TryParse(rest.ToString(), out var clock))
+            return false;
+        duration += clock;
+        return true;
     }
 
     // 2026-01-31T12:00:00[.fraction](Z|+01:00). A fraction finer than 100 ns is cut.
@@ -65,5 +91,8 @@ internal static class RestoreTime
     }
 
     private static CliException Invalid(string text) =>
-        new($"invalid -timestamp value: {text}") { Hint = "-timestamp 2026-01-31T12:00:00Z, with an offset as +01:00, or \"15m ago\"" };
+        new($"invalid -timestamp value: {text}")
+        {
+            Hint = "-timestamp 2026-01-31T12:00:00Z, with an offset as +01:00, or \"15m ago\", \"2h ago\", \"3d ago\"",
+        };
 }

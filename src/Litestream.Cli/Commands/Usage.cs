@@ -19,6 +19,7 @@ internal static class Usage
               restore     make a database from a replica
               databases   list the databases of the configuration file
               ltx         list the transaction files of a replica
+              points      list the states that can be restored
               version     print the version
 
             'litestream COMMAND -h' tells more of a command.
@@ -60,19 +61,21 @@ internal static class Usage
               litestream restore [FLAGS] DB_PATH
               litestream restore [FLAGS] -o PATH REPLICA_URL
 
-            The first form finds the replicas of the database in the configuration file and
-            tries them in their order. An existing database is never overwritten without -force.
+            The first form finds the replicas of the database in the configuration file, takes the
+            one that reaches furthest, and the next one when it fails. An existing database is never overwritten without -force.
 
             Flags:
               -o PATH                 file to make (default: DB_PATH)
-              -timestamp TIME         last state before this time: 2026-01-31T12:00:00Z or "15m ago"
+              -timestamp TIME         last state before this time: 2026-01-31T12:00:00Z or "3d ago"
               -txid TXID              state after this transaction, 16 hex digits
               -replica NAME           only this replica of the configuration file
               -if-db-not-exists       do nothing if the file exists
               -if-replica-exists      do nothing if there is no backup
               -force                  replace an existing database
               -integrity-check MODE   none, quick or full (default none)
-              -parallelism N          files to download at the same time (default 8)
+              -parallelism N          connections at the same time (default 8)
+              -f                      keep following the replica until stopped
+              -follow-interval TIME   with -f: pause between two looks (default 1s)
               -dry-run                print what would be restored
               -json                   print the result as JSON
               -config PATH            configuration file (default {{s_configPath}}, or LITESTREAM_CONFIG)
@@ -115,6 +118,23 @@ internal static class Usage
 
             """;
 
+    public static string Points { get; } =
+        $$"""
+            The points command lists the states of a database that a replica can give back:
+            for restore -txid, or by their times for restore -timestamp.
+
+            Usage:
+              litestream points [FLAGS] DB_PATH
+              litestream points [FLAGS] REPLICA_URL
+
+            Flags:
+              -replica NAME    this replica of the configuration file (default: the first)
+              -config PATH     configuration file (default {{s_configPath}}, or LITESTREAM_CONFIG)
+              -no-expand-env   leave $NAME in the configuration file as it is
+              -json            print JSON
+
+            """;
+
     public static string Version { get; } =
         """
             The version command prints the version.
@@ -132,6 +152,7 @@ internal static class Usage
             "restore" => Restore,
             "databases" => Databases,
             "ltx" or "wal" => Ltx,
+            "points" => Points,
             "version" => Version,
             _ => string.Create(CultureInfo.InvariantCulture, $"litestream {command} comes with a later version.\n"),
         };

@@ -50,6 +50,9 @@ public abstract class DurableFiles
     /// <summary>Gives <paramref name="path"/> the mode (and, where permitted, the owner) of <paramref name="like"/>; without effect where the system knows no modes.</summary>
     public abstract void CopyAccess(string like, string path);
 
+    /// <summary>Gives <paramref name="path"/> the owner and group of <paramref name="like"/>, a file or folder, where permitted (usually: for root).</summary>
+    public virtual void CopyOwner(string like, string path) { }
+
     /// <summary>
     /// Takes an exclusive lock that ends with the process, writes <paramref name="owner"/> into the file, and holds it until disposed.
     /// Null when another process or engine holds it; then <see cref="ReadAllText"/> tells who.

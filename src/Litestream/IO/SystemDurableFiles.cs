@@ -164,6 +164,12 @@ internal sealed class SystemDurableFiles : DurableFiles
         }
     }
 
+    public override void CopyOwner(string like, string path)
+    {
+        if (!OperatingSystem.IsWindows())
+            Posix.CopyOwner(like, path);
+    }
+
     public override IDisposable? TryLock(string path, string owner)
     {
         FileStream file;

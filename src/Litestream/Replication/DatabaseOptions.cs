@@ -15,6 +15,13 @@ public sealed record DatabaseOptions
     public IReadOnlyList<ReplicaOptions> Replicas { get; init; } = [];
 
     /// <summary>
+    /// When the file does not exist, it is restored from the replica that reaches furthest before anything is replicated; the app must open it only
+    /// after the engine's start. Without a backup the app begins an empty one; a replica that cannot be asked, and remains of another database beside the
+    /// missing file (<c>-wal</c>), fail the start. Default false.
+    /// </summary>
+    public bool RestoreIfMissing { get; init; }
+
+    /// <summary>
     /// Least time between two reads of the WAL, and the period of the safety look that finds commits whose event was lost.
     /// Null (default): every commit wakes the engine, the safety look comes every 10 s.
     /// </summary>

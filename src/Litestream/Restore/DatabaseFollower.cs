@@ -162,7 +162,16 @@ public sealed class DatabaseFollower : IAsyncDisposable
                 IntegrityCheck = _options.IntegrityCheck,
                 Parallelism = _options.Parallelism,
                 // Before the file has its name: with a name and no -txid it could never follow.
-                ForFollowing = _sidecar.WriteAsync,
+                ForFollowing = (txid, cancel) =>
+                    txid.IsNone
+                        ? throw new LitestreamException(
+                            LitestreamError.InvalidConfiguration,
+                            $"{_client.Store.Location} holds its newest state as a backup of Litestream 0.3, which cannot be followed"
+                        )
+                        {
+                            Hint = "restore it without following",
+                        }
+                        : _sidecar.WriteAsync(txid, cancel),
             },
             cancellationToken
         );

@@ -38,7 +38,71 @@ public sealed class DatabaseRestorer
     /// <see cref="LitestreamError.Corrupt"/> (with level and transactions of the file), <see cref="LitestreamError.IntegrityCheckFailed"/>, or a
     /// failure of store or disk. There is no output then.
     /// </exception>
-    public async Task<RestoreResult> RestoreAsync(ReplicaClient client, RestoreOptions options, CancellationToken cancellationToken)
+    public Task<RestoreResult> RestoreAsync(ReplicaClient client, RestoreOptions options, CancellationToken cancellationToken) =>
+        RestoreCoreAsync(client, null, options, cancellationToken);
+
+    /// <summary>As the other, with a plan made a moment ago.</summary>
+    /// <param name="client">The replica that the plan is of; stays the caller's.</param>
+    /// <param name="plan">What to apply. When its files are gone meanwhile, another one is made, as <see cref="RestoreOptions.Target"/> says.</param>
+    /// <param name="options">Output, state and checks.</param>
+    /// <param name="cancellationToken">Ends the restore; nothing is left behind.</param>
+    public Task<RestoreResult> RestoreAsync(
+        ReplicaClient client,
+        RestorePlan plan,
+        RestoreOptions options,
+        CancellationToken cancellationToken
+    )
+    {
+        ArgumentNullException.ThrowIfNull(plan);
+        return RestoreCoreAsync(client, plan, options, cancellationToken);
+    }
+
+    /// <summary>Restores from the replica that reaches furthest; when that fails, from the next one.</summary>
+    /// <param name="clients">Replicas of one database, at least one; they stay the caller's.</param>
+    /// <param name="options">Output, state and checks.</param>
+    /// <param name="cancellationToken">Ends the restore; nothing is left behind.</param>
+    /// <exception cref="LitestreamException">
+    /// None could serve. <see cref="LitestreamError.NotFound"/> means that every one was asked and has no such backup.
+    /// </exception>
+    public async Task<RestoreResult> RestoreAsync(
+        IReadOnlyList<ReplicaClient> clients,
+        RestoreOptions options,
+        CancellationToken cancellationToken
+    )
+    {
+        ArgumentNullException.ThrowIfNull(clients);
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentOutOfRangeException.ThrowIfZero(clients.Count, nameof(clients));
+        CheckOutput(Path.GetFullPath(options.OutputPath));
+        var failures = new List<LitestreamException>();
+        foreach (var offer in await ReplicaChoice.RankAsync(clients, options.Target, _time, cancellationToken).ConfigureAwait(false))
+        {
+            var failure = offer.Failure;
+            try
+            {
+                if (offer.Plan is { } plan)
+                    return await RestoreAsync(clients[offer.Index], plan, options, cancellationToken).ConfigureAwait(false) with
+                    {
+                        ReplicaIndex = offer.Index,
+                    };
+            }
+            catch (LitestreamException e) when (ReplicaChoice.OthersMayHelp(e) && !cancellationToken.IsCancellationRequested)
+            {
+                failure = e;
+            }
+            failures.Add(failure!);
+            if (clients.Count > 1)
+                Log.ReplicaCannotServe(_log, clients[offer.Index].Store.Location, failure!.Message);
+        }
+        throw ReplicaChoice.Worst(failures);
+    }
+
+    private async Task<RestoreResult> RestoreCoreAsync(
+        ReplicaClient client,
+        RestorePlan? made,
+        RestoreOptions options,
+        CancellationToken cancellationToken
+    )
     {
         ArgumentNullException.ThrowIfNull(client);
         ArgumentNullException.ThrowIfNull(options);
@@ -47,7 +111,12 @@ public sealed class DatabaseRestorer
         CheckOutput(output);
         for (var attempt = 1; ; attempt++)
         {
-            var plan = await RestorePlanner.PlanAsync(client, options.Target, cancellationToken).ConfigureAwait(false);
+            var plan =
+                made
+                ?? await StoreRetries
+                    .RunAsync(() => RestorePlanner.PlanAsync(client, options.Target, cancellationToken), _time, cancellationToken)
+                    .ConfigureAwait(false);
+            made = null;
             try
             {
                 Log.Restoring(_log, output, plan.Txid, client.Store.Location, plan.Files.Count, plan.SizeBytes);
@@ -58,12 +127,19 @@ public sealed class DatabaseRestorer
                         _files,
                         output,
                         (stream, cancel) => WriteAsync(client, plan, options, output, stream, cancel),
-                        cancellationToken
+                        cancellationToken,
+                        accessLike: AccessOf(output, options)
                     )
                     .ConfigureAwait(false);
                 var duration = _time.GetElapsedTime(started);
                 Log.Restored(_log, output, plan.Txid, size, (long)duration.TotalMilliseconds);
                 return new RestoreResult(output, plan.Txid, size, duration);
+            }
+            catch (LitestreamException exception) when (exception is { Error: LitestreamError.Corrupt, Hint: null, MaxTxid: not null })
+            {
+                if (await RestorePlanner.HintWithoutAsync(client, exception, cancellationToken).ConfigureAwait(false) is not { } hint)
+                    throw;
+                throw WithHint(exception, hint);
             }
             catch (LitestreamException exception) when (exception.Error == LitestreamError.NotFound && attempt == 1)
             {
@@ -100,6 +176,8 @@ public sealed class DatabaseRestorer
         CancellationToken cancellationToken
     )
     {
+        if (AccessOf(output, options) is null && Path.GetDirectoryName(output) is { Length: > 0 } folder)
+            _files.CopyOwner(folder, output + AtomicFile.TemporarySuffix);
         var image = new DatabaseImage(stream);
         await using var closing = image.ConfigureAwait(false);
         var downloads = new RestoreDownloads(client, plan.Files, options.Parallelism, _time, cancellationToken);
@@ -157,6 +235,19 @@ public sealed class DatabaseRestorer
             }
         }
     }
+
+    /// <summary>The file whose mode and owner the output gets; null for the system's mode and the folder's owner.</summary>
+    private string? AccessOf(string output, RestoreOptions options) => options.AccessLike ?? (_files.FileExists(output) ? output : null);
+
+    private static LitestreamException WithHint(LitestreamException exception, string hint) =>
+        new(exception.Error, exception.Message, exception)
+        {
+            Hint = hint,
+            Path = exception.Path,
+            Level = exception.Level,
+            MinTxid = exception.MinTxid,
+            MaxTxid = exception.MaxTxid,
+        };
 
     /// <summary>The failure with the file that it concerns.</summary>
     internal static LitestreamException About(ReplicaClient client, LtxFileInfo file, LitestreamException exception) =>

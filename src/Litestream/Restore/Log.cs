@@ -44,4 +44,7 @@ internal static partial class Log
 
     [LoggerMessage(Level = LogLevel.Information, Message = "follow mode stopped: {Output} is at transaction {Txid}")]
     public static partial void FollowStopped(ILogger logger, string output, Txid txid);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Replica} cannot serve this restore: {Reason}")]
+    public static partial void ReplicaCannotServe(ILogger logger, string replica, string reason);
 }

@@ -42,6 +42,12 @@ public sealed record RestoreOptions
     public int Parallelism { get; init; } = 8;
 
     /// <summary>
+    /// A file whose mode and owner the output gets. Default: null, those of an empty file that the output replaces, else the system's mode and, where
+    /// permitted, the owner of the folder.
+    /// </summary>
+    public string? AccessLike { get; init; }
+
+    /// <summary>
     /// For a file that follows its replica: rollback-journal mode in its header, as only then its pages may be changed from outside, and this is called
     /// when the file is whole but has no name yet.
     /// </summary>
@@ -53,4 +59,8 @@ public sealed record RestoreOptions
 /// <param name="Txid">The state it holds.</param>
 /// <param name="SizeBytes">Its size.</param>
 /// <param name="Duration">Time taken.</param>
-public sealed record RestoreResult(string OutputPath, Txid Txid, long SizeBytes, TimeSpan Duration);
+public sealed record RestoreResult(string OutputPath, Txid Txid, long SizeBytes, TimeSpan Duration)
+{
+    /// <summary>Which of several replicas it came from, from 0; 0 with a single one.</summary>
+    public int ReplicaIndex { get; init; }
+}

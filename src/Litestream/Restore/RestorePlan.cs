@@ -33,7 +33,8 @@ public sealed record RestorePlan(IReadOnlyList<LtxFileInfo> Files, Txid Txid, Da
 /// <summary>A state that can be restored.</summary>
 /// <param name="Txid">Its transaction.</param>
 /// <param name="Timestamp">When it was copied.</param>
-public readonly record struct RestorePoint(Txid Txid, DateTimeOffset Timestamp)
+/// <param name="SizeBytes">Size of the file that ends with it.</param>
+public readonly record struct RestorePoint(Txid Txid, DateTimeOffset Timestamp, long SizeBytes = 0)
 {
     /// <summary>Transaction and time, for people.</summary>
     public override string ToString() => $"{Txid} ({RestorePlan.Format(Timestamp)})";

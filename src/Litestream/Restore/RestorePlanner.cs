@@ -49,6 +49,25 @@ public static class RestorePlanner
         return Points(await ListAsync(client, times, inOrder: true, cancellationToken).ConfigureAwait(false));
     }
 
+    /// <summary>What could be restored without a file that turned out to be damaged; null when even that cannot be told.</summary>
+    internal static async Task<string?> HintWithoutAsync(
+        ReplicaClient client,
+        LitestreamException damage,
+        CancellationToken cancellationToken
+    )
+    {
+        try
+        {
+            var files = await ListAsync(client, TimestampAccuracy.Listing, inOrder: true, cancellationToken).ConfigureAwait(false);
+            files.RemoveAll(f => f.Level == damage.Level && f.MinTxid == damage.MinTxid && f.MaxTxid == damage.MaxTxid);
+            return $"without that file {Nearest(Points(files), damage.MaxTxid!.Value)} (-txid TRANSACTION)";
+        }
+        catch (LitestreamException)
+        {
+            return null;
+        }
+    }
+
     /// <summary>Decides. Pure: the same files and the same wish give the same plan or the same failure.</summary>
     internal static RestorePlan Plan(IReadOnlyList<LtxFileInfo> files, RestoreTarget target)
     {
@@ -80,7 +99,7 @@ public static class RestorePlanner
                 continue;
             // It can be applied to any point from the one before its first transaction on, and all points so far are before its last one.
             if (file.MinTxid == Txid.First || (points.Count > 0 && points[^1].Txid >= file.MinTxid.Previous()))
-                points.Add(new RestorePoint(file.MaxTxid, file.Timestamp));
+                points.Add(new RestorePoint(file.MaxTxid, file.Timestamp, file.SizeBytes));
         }
         return points;
     }
@@ -171,6 +190,8 @@ public static class RestorePlanner
     {
         if (points.Count == 0)
             return "nothing can be restored from this replica";
+        if (points.FirstOrDefault(p => p.Txid == txid) is { Txid.IsNone: false } same)
+            return $"can be restored: {same}";
         var before = points.Where(p => p.Txid < txid).Select(p => (RestorePoint?)p).LastOrDefault();
         var after = points.Where(p => p.Txid > txid).Select(p => (RestorePoint?)p).FirstOrDefault();
         return (before, after) switch

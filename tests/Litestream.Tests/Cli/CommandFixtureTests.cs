@@ -13,8 +13,7 @@ public sealed partial class CommandFixtureTests
     private static readonly Dictionary<string, string> s_apart = new()
     {
         ["version"] = "we print our own version; the form is checked by Version_IsOneLine",
-        ["restore-follow-timestamp"] =
-            "following a replica (-f) comes with a later version; ours refuses -timestamp with -f, the recorded row complains of the time",
+        ["restore-follow-timestamp"] = "ours refuses -timestamp with -f before it asks the replica, the recorded row complains of the time",
     };
 
     /// <summary>Commands of later versions: all rows of them are held against one thing only, a clear refusal with exit code 1.</summary>
@@ -55,6 +54,8 @@ public sealed partial class CommandFixtureTests
 
     [Theory]
     [MemberData(nameof(Rows))]
+    [Trait("Scenario", "I16")]
+    [Trait("Scenario", "I17")]
     public async Task Command_AsRecorded_GivesTheSame(string id)
     {
         var row = Row(id);

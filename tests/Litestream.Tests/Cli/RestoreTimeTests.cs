@@ -16,6 +16,9 @@ public sealed class RestoreTimeTests
     [InlineData("2026-01-31T00:00:00-05:00", "2026-01-31T05:00:00.0000000+00:00")]
     [InlineData("15m ago", "2026-03-01T11:45:00.0000000+00:00")]
     [InlineData("1h30m AGO", "2026-03-01T10:30:00.0000000+00:00")]
+    [InlineData("3d ago", "2026-02-26T12:00:00.0000000+00:00")]
+    [InlineData("1w2d ago", "2026-02-20T12:00:00.0000000+00:00")]
+    [InlineData("1d12h30m ago", "2026-02-27T23:30:00.0000000+00:00")]
     public void Parse_Rfc3339OrAgo_IsAMoment(string text, string expected) =>
         Assert.Equal(expected, RestoreTime.Parse(text, new FakeTimeProvider(s_now)).ToUniversalTime().ToString("O"));
 
@@ -33,6 +36,11 @@ public sealed class RestoreTimeTests
     [InlineData("0001-01-01T00:00:00+14:00")]
     [InlineData("-5m ago")]
     [InlineData("5 ago")]
+    [InlineData("d ago")]
+    [InlineData("3d2w ago")]
+    [InlineData("99999999d ago")]
+    [InlineData("999999d ago")]
+    [InlineData("3D ago")]
     public void Parse_AnythingElse_SaysHowToWriteIt(string text)
     {
         var e = Assert.Throws<CliException>(() => RestoreTime.Parse(text, new FakeTimeProvider(s_now)));

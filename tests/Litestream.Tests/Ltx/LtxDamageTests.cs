@@ -27,6 +27,7 @@ public class LtxDamageTests
 
     [Theory]
     [MemberData(nameof(Files))]
+    [Trait("Scenario", "I28")]
     public async Task Decode_AnyBitFlipped_IsCorruptOrEqual(string kind)
     {
         var file = await FileAsync(kind);

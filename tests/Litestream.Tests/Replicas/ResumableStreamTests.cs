@@ -14,6 +14,7 @@ public class ResumableStreamTests
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     [Fact]
+    [Trait("Scenario", "J1")]
     public async Task Read_HealthyConnection_GivesTheBytesOverOneConnection()
     {
         Assert.Equal(s_content, await ReadAsync(s_content.Length));
@@ -22,6 +23,7 @@ public class ResumableStreamTests
     }
 
     [Fact]
+    [Trait("Scenario", "J2")]
     public async Task Read_ErrorMidStream_GoesOnWhereItBroke()
     {
         Assert.Equal(s_content, await ReadAsync(s_content.Length, new Plan(BreakAt: 123), new Plan(BreakAt: 400)));
@@ -30,6 +32,7 @@ public class ResumableStreamTests
     }
 
     [Fact]
+    [Trait("Scenario", "J3")]
     public async Task Read_CleanEarlyEndOfKnownLength_GoesOn()
     {
         Assert.Equal(s_content, await ReadAsync(s_content.Length, new Plan(EndAt: 500)));
@@ -37,10 +40,12 @@ public class ResumableStreamTests
     }
 
     [Fact]
+    [Trait("Scenario", "J7")]
     public async Task Read_EarlyEndOfUnknownLength_IsTheEnd() =>
         Assert.Equal(s_content[..500], await ReadAsync(null, new Plan(EndAt: 500)));
 
     [Fact]
+    [Trait("Scenario", "J4")]
     public async Task Read_FirstOpeningFails_IsTriedAgain() =>
         Assert.Equal(
             s_content,
@@ -48,6 +53,7 @@ public class ResumableStreamTests
         );
 
     [Fact]
+    [Trait("Scenario", "J6")]
     public async Task Read_ReopeningFailsToo_CountsAgainstTheSameBudget()
     {
         Assert.Equal(
@@ -58,6 +64,7 @@ public class ResumableStreamTests
     }
 
     [Fact]
+    [Trait("Scenario", "J5")]
     public async Task Read_AlwaysFailing_StopsAfterThreeRetries()
     {
         var plans = Enumerable.Repeat(new Plan(BreakAt: 0), 10).ToArray();
@@ -68,6 +75,7 @@ public class ResumableStreamTests
     }
 
     [Fact]
+    [Trait("Scenario", "J8")]
     public async Task Read_ProgressBetweenFailures_DoesNotRefillTheBudget()
     {
         var plans = Enumerable.Range(1, 20).Select(i => new Plan(BreakAt: i * 10)).ToArray();
@@ -89,6 +97,7 @@ public class ResumableStreamTests
     }
 
     [Fact]
+    [Trait("Scenario", "J9")]
     public async Task Read_Retries_WaitLongerEachTime()
     {
         await using var stream = Open(s_content.Length, Enumerable.Repeat(new Plan(BreakAt: 0), 3).ToArray());
@@ -106,6 +115,7 @@ public class ResumableStreamTests
     }
 
     [Fact]
+    [Trait("Scenario", "J9")]
     public async Task Read_CancelledWhileWaiting_EndsTheWait()
     {
         using var cancel = new CancellationTokenSource();

@@ -310,6 +310,7 @@ public class DatabaseFollowerTests
     }
 
     [Fact]
+    [Trait("Scenario", "follow")]
     public async Task K15_GapThatNothingBridges_IsToldAtOnceAndFilledBySnapshotWhenOneComes()
     {
         await using var following = await Following.StartedAsync();

@@ -13,6 +13,8 @@ public class DatabaseRestorerTests
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     [Fact]
+    [Trait("Scenario", "I11")]
+    [Trait("Scenario", "I20")]
     public async Task Restore_EveryTransaction_GivesItsState()
     {
         await using var replica = await SampleReplica.CreateAsync(40);
@@ -30,6 +32,7 @@ public class DatabaseRestorerTests
     }
 
     [Fact]
+    [Trait("Scenario", "I26")]
     public async Task Restore_ParentFoldersMissing_MakesThem()
     {
         await using var replica = await SampleReplica.CreateAsync(2);
@@ -53,6 +56,9 @@ public class DatabaseRestorerTests
     [InlineData("out.db-wal")]
     [InlineData("out.db-shm")]
     [InlineData("out.db-journal")]
+    [Trait("Scenario", "I16")]
+    [Trait("Scenario", "I24")]
+    [Trait("Scenario", "sidecar-without-output")]
     public async Task Restore_OutputOrRemainsThere_IsRefusedAndUntouched(string name)
     {
         await using var replica = await SampleReplica.CreateAsync(2);
@@ -75,6 +81,7 @@ public class DatabaseRestorerTests
     }
 
     [Fact]
+    [Trait("Scenario", "I16")]
     public async Task Restore_OutputIsEmptyFile_ReplacesIt()
     {
         await using var replica = await SampleReplica.CreateAsync(2);
@@ -108,6 +115,7 @@ public class DatabaseRestorerTests
     [InlineData(60)] // inside the header
     [InlineData(125)]
     [InlineData(-1)]
+    [Trait("Scenario", "I12")]
     public async Task Restore_FileCut_NamesItAndLeavesNothing(int length)
     {
         await using var replica = await SampleReplica.CreateAsync(5);
@@ -124,6 +132,7 @@ public class DatabaseRestorerTests
     }
 
     [Fact]
+    [Trait("Scenario", "I13")]
     public async Task Restore_Cancelled_LeavesNothing()
     {
         await using var replica = await SampleReplica.CreateAsync(30);
@@ -146,6 +155,7 @@ public class DatabaseRestorerTests
     }
 
     [Fact]
+    [Trait("Scenario", "H12")]
     public async Task Restore_FileVanishesForACompaction_PlansAgain()
     {
         await using var replica = await SampleReplica.CreateAsync(8);
@@ -181,6 +191,8 @@ public class DatabaseRestorerTests
     }
 
     [Fact]
+    [Trait("Scenario", "I14")]
+    [Trait("Scenario", "I15")]
     public async Task Restore_ConnectionsDrop_SucceedsAnyway()
     {
         await using var replica = await SampleReplica.CreateAsync(10);
@@ -211,6 +223,7 @@ public class DatabaseRestorerTests
     }
 
     [Fact]
+    [Trait("Scenario", "I13")]
     public async Task Restore_EveryStepOfTheDiskFails_LeavesNoOutput()
     {
         await using var replica = await SampleReplica.CreateAsync(6);
@@ -308,6 +321,7 @@ public class DatabaseRestorerTests
     }
 
     [Fact]
+    [Trait("Scenario", "I29")]
     public async Task Restore_HostileSizes_CostNothing()
     {
         await using var replica = await SampleReplica.CreateAsync(2);
@@ -321,6 +335,7 @@ public class DatabaseRestorerTests
     }
 
     [Fact]
+    [Trait("Scenario", "I29")]
     public async Task Restore_ManyFiles_DownloadsAheadButNotAllAtOnce()
     {
         await using var replica = await SampleReplica.CreateAsync(60);

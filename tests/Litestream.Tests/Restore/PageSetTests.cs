@@ -41,4 +41,26 @@ public class PageSetTests
         set.Clear();
         Assert.Equal(1u, set.FirstMissing(1, 5));
     }
+
+    [Fact]
+    public void AscendingContainsAndAdd_RandomSets_AgreeWithAPlainSet()
+    {
+        var random = new Random(3);
+        var (first, second, plain) = (new PageSet(), new PageSet(), new SortedSet<uint>());
+        for (var i = 0; i < 2000; i++)
+        {
+            var page = (uint)random.Next(1, i % 3 == 0 ? 500_000 : 300);
+            plain.Add(page);
+            (i % 2 == 0 ? first : second).Add(page);
+        }
+        first.Add(second);
+        Assert.Equal(plain, first.Ascending());
+        for (uint page = 1; page < 1000; page++)
+            Assert.Equal(plain.Contains(page), first.Contains(page));
+        for (uint start = 250; start < 600; start++)
+            Assert.Equal(
+                Enumerable.Range((int)start, 400).Select(p => (uint)p).Cast<uint?>().FirstOrDefault(p => !plain.Contains(p!.Value)),
+                first.FirstMissing(start, start + 399, 0)
+            );
+    }
 }

@@ -11,6 +11,9 @@ public class RestoreHealthyReplicasTests
 
     [Theory]
     [MemberData(nameof(Cases))]
+    [Trait("Scenario", "I8")]
+    [Trait("Scenario", "I11")]
+    [Trait("Scenario", "I25")]
     public async Task Restore_GenuineReplica_GivesTheExpectedDatabaseAtEveryPoint(string name)
     {
         using var fixture = await RestoreFixture.OpenAsync("ltx", name);
@@ -66,6 +69,11 @@ public class RestoreDamagedReplicasTests
 
     [Theory]
     [MemberData(nameof(Cases))]
+    [Trait("Scenario", "I7")]
+    [Trait("Scenario", "I12")]
+    [Trait("Scenario", "I28")]
+    [Trait("Scenario", "cut-in-index")]
+    [Trait("Scenario", "hole-and-timestamp")]
     public async Task Restore_DamagedReplica_FailsClosedOrGivesTheRightState(string name)
     {
         using var fixture = await RestoreFixture.OpenAsync("errors", name);
@@ -81,6 +89,7 @@ public class RestoreLockPageTests
 
     [Theory]
     [MemberData(nameof(Cases))]
+    [Trait("Scenario", "I19")]
     public async Task Restore_DatabaseOverOneGiB_EqualsTheOriginal(string name)
     {
         using var fixture = await RestoreFixture.OpenAsync("ltx", name);

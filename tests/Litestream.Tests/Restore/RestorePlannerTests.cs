@@ -10,6 +10,7 @@ public class RestorePlannerTests
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     [Fact]
+    [Trait("Scenario", "I1")]
     public void Plan_SnapshotAndIncrements_TakesTheNewestSnapshotAndWhatFollows()
     {
         var files = Files("9:1-3", "9:1-6", "0:1-1", "0:2-2", "0:3-3", "0:4-4", "0:5-5", "0:6-6", "0:7-7", "0:8-8");
@@ -19,6 +20,7 @@ public class RestorePlannerTests
     }
 
     [Fact]
+    [Trait("Scenario", "I2")]
     public void Plan_SeveralLevels_TakesTheLongestReach()
     {
         Assert.Equal(
@@ -31,10 +33,12 @@ public class RestorePlannerTests
     }
 
     [Fact]
+    [Trait("Scenario", "I3")]
     public void Plan_HoleInOneLevel_IsFilledByAnother() =>
         Assert.Equal("1:1-4 0:5-5 0:6-6 1:7-9", Show(RestorePlanner.Plan(Files("1:1-4", "1:7-9", "0:5-5", "0:6-6"), RestoreTarget.Latest)));
 
     [Fact]
+    [Trait("Scenario", "I4")]
     public void Plan_OverlapsAndDuplicates_AreSkipped() =>
         Assert.Equal(
             "1:1-4 1:3-6",
@@ -45,6 +49,8 @@ public class RestorePlannerTests
     [InlineData("latest", 5, 5)]
     [InlineData("txid 7", 5, 5)]
     [InlineData("time", 5, 5)]
+    [Trait("Scenario", "I7")]
+    [Trait("Scenario", "hole-and-timestamp")]
     public void Plan_Hole_FailsForEveryKindOfTarget(string kind, ulong first, ulong last)
     {
         var files = Files("0:1-1", "0:2-2", "1:1-4", "0:6-6", "0:7-7", "0:8-8");
@@ -81,6 +87,7 @@ public class RestorePlannerTests
     }
 
     [Fact]
+    [Trait("Scenario", "I5")]
     public void Plan_TransactionInsideAMergedFile_NamesItsNeighbours()
     {
         var exception = Assert.Throws<LitestreamException>(() => RestorePlanner.Plan(Files("1:1-4", "1:5-8", "0:7-7", "0:9-9"), At(7)));
@@ -90,6 +97,7 @@ public class RestorePlannerTests
     }
 
     [Fact]
+    [Trait("Scenario", "I5")]
     public void Plan_TransactionBeyondTheEnd_IsNotFound()
     {
         var exception = Assert.Throws<LitestreamException>(() => RestorePlanner.Plan(Files("1:1-4"), At(5)));
@@ -104,6 +112,7 @@ public class RestorePlannerTests
     [InlineData(3001, "0:1-1 0:2-2 0:3-3")]
     [InlineData(999_999, "0:1-1 0:2-2 0:3-3")]
     [InlineData(-5000, null)]
+    [Trait("Scenario", "I8")]
     public void Plan_Time_TakesWhatIsStrictlyBefore(long milliseconds, string? expected)
     {
         var target = new RestoreTarget(Timestamp: SampleReplica.TimeOf(0).AddMilliseconds(milliseconds));
@@ -137,6 +146,7 @@ public class RestorePlannerTests
     }
 
     [Fact]
+    [Trait("Scenario", "I9")]
     public void Points_RandomReplicas_AreExactlyWhatPlanCanReach()
     {
         for (var seed = 1; seed <= 300; seed++)
@@ -161,6 +171,7 @@ public class RestorePlannerTests
     }
 
     [Fact]
+    [Trait("Scenario", "I6")]
     public async Task Plan_EmptyReplica_IsNotFound()
     {
         await using var replica = await SampleReplica.CreateAsync(0);
@@ -254,7 +265,13 @@ public class RestorePlannerTests
             plan.ToString()
         );
         var points = await RestorePlanner.ListPointsAsync(replica.Client, Litestream.Replicas.TimestampAccuracy.Exact, Cancel);
-        Assert.Equal([new(new Txid(1), SampleReplica.TimeOf(1)), new(new Txid(2), SampleReplica.TimeOf(2))], points);
+        Assert.Equal(
+            [
+                new(new Txid(1), SampleReplica.TimeOf(1), plan.Files[0].SizeBytes),
+                new(new Txid(2), SampleReplica.TimeOf(2), plan.Files[1].SizeBytes),
+            ],
+            points
+        );
     }
 
     private static void AssertWhole(RestorePlan plan, ulong txid)

@@ -10,6 +10,7 @@ public class RestoreRealDatabaseTests
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     [Fact]
+    [Trait("Scenario", "I18")]
     public async Task Restore_RealDatabase_PassesTheFullCheckAndDamageDoesNot()
     {
         using var folder = new TempFolder();
