@@ -112,6 +112,10 @@ internal sealed class RestoreCommand
         var sources = Locate(context, argument);
         var output = context.Get(_output) switch
         {
+            { Length: > 0 } path when path[^1] is '/' => throw new CliException($"cannot restore, output path is a directory: {path}")
+            {
+                Hint = $"-o {path}app.db",
+            },
             { Length: > 0 } path => ConfigPaths.Absolute(path),
             _ when sources.DatabasePath is { } path => path,
             _ => throw new CliException("-o is required when restoring from a replica URL")

@@ -271,15 +271,13 @@ internal sealed class ConfigMapper(string file, ObjectStoreFactory stores, List<
         );
     }
 
-    internal static string? Get(ConfigMapping group, string key) =>
-        group.Find(key)?.Value is ConfigScalar { Value: { Length: > 0 } value } ? value : null;
+    private static string? Get(ConfigMapping group, string key) => ConfigReading.Get(group, key);
 
-    internal static TimeSpan? GetDuration(ConfigMapping group, string key) =>
-        Get(group, key) is { } text ? ConfigValues.Duration(key, text) : null;
+    private static TimeSpan? GetDuration(ConfigMapping group, string key) => ConfigReading.GetDuration(group, key);
 
     private static long? GetBytes(ConfigMapping group, string key) => Get(group, key) is { } text ? ConfigValues.Bytes(key, text) : null;
 
-    internal static bool GetBool(ConfigMapping group, string key) => Get(group, key) is { } text && ConfigValues.Bool(key, text);
+    private static bool GetBool(ConfigMapping group, string key) => ConfigReading.GetBool(group, key);
 
     // Lists are joined by commas; a group counts as what its values say.
     private static string Text(ConfigNode node) =>

@@ -13,7 +13,7 @@ internal sealed class KeepingConfig
     {
         _root = root;
         if (root.Find("levels")?.Value is ConfigSequence { Items.Count: > 0 } levels)
-            _levels = [.. levels.Items.Select(l => ConfigMapper.GetDuration((ConfigMapping)l, "interval")!.Value)];
+            _levels = [.. levels.Items.Select(l => ConfigReading.GetDuration((ConfigMapping)l, "interval")!.Value)];
         if (DeletesNothing)
             warnings.Add(
                 "retention.enabled is false: nothing is deleted from replicas, and rules of the bucket know nothing of what restores need"
@@ -22,8 +22,8 @@ internal sealed class KeepingConfig
 
     private bool DeletesNothing =>
         _root.Find("retention")?.Value is ConfigMapping retention
-        && ConfigMapper.Get(retention, "enabled") is not null
-        && !ConfigMapper.GetBool(retention, "enabled");
+        && ConfigReading.Get(retention, "enabled") is not null
+        && !ConfigReading.GetBool(retention, "enabled");
 
     public ReplicaOptions Apply(ReplicaOptions replica, ConfigMapping database)
     {
@@ -41,14 +41,14 @@ internal sealed class KeepingConfig
                 replica.SnapshotRetention != defaults.SnapshotRetention
                     ? replica.SnapshotRetention
                     : snapshotRetention ?? replica.SnapshotRetention,
-            L0Retention = ConfigMapper.GetDuration(_root, "l0-retention") ?? replica.L0Retention,
-            L0RetentionCheckInterval = ConfigMapper.GetDuration(_root, "l0-retention-check-interval") ?? replica.L0RetentionCheckInterval,
+            L0Retention = ConfigReading.GetDuration(_root, "l0-retention") ?? replica.L0Retention,
+            L0RetentionCheckInterval = ConfigReading.GetDuration(_root, "l0-retention-check-interval") ?? replica.L0RetentionCheckInterval,
             DeletesOldFiles = replica.DeletesOldFiles && !DeletesNothing,
-            VerifyCompaction = ConfigMapper.GetBool(_root, "verify-compaction"),
+            VerifyCompaction = ConfigReading.GetBool(_root, "verify-compaction"),
         };
     }
 
     private TimeSpan? Snapshot(ConfigMapping database, string key) =>
-        (_root.Find("snapshot")?.Value is ConfigMapping top ? ConfigMapper.GetDuration(top, key) : null)
-        ?? (database.Find("snapshot")?.Value is ConfigMapping own ? ConfigMapper.GetDuration(own, key) : null);
+        (_root.Find("snapshot")?.Value is ConfigMapping top ? ConfigReading.GetDuration(top, key) : null)
+        ?? (database.Find("snapshot")?.Value is ConfigMapping own ? ConfigReading.GetDuration(own, key) : null);
 }

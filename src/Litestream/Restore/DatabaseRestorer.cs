@@ -141,7 +141,7 @@ public sealed class DatabaseRestorer
                     throw;
                 throw WithHint(exception, hint);
             }
-            catch (LitestreamException exception) when (exception.Error == LitestreamError.NotFound && attempt == 1)
+            catch (LitestreamException exception) when (exception is { Error: LitestreamError.NotFound, Level: not null } && attempt == 1)
             {
                 // Compaction and retention replace files while they are being read; what they held is elsewhere now.
                 Log.PlanningAgain(_log, exception.Message);

@@ -89,9 +89,9 @@ public sealed partial class FollowCommandTests
             await Task.Delay(50, TestContext.Current.CancellationToken);
         Assert.Equal(0, await follower.StopAsync(signal));
         Assert.Contains("follow mode stopped", follower.StandardError, StringComparison.Ordinal);
-        Assert.Contains("\"txid\": \"0000000000000003\"", follower.StandardOutput, StringComparison.Ordinal);
+        Assert.Contains("\"txid\": \"0000000000000004\"", follower.StandardOutput, StringComparison.Ordinal);
         Assert.Equal(wanted, CanonicalDump.Of(output));
-        Assert.Equal("0000000000000004\n", await File.ReadAllTextAsync(output + "-txid", TestContext.Current.CancellationToken));
+        Assert.Equal("0000000000000005\n", await File.ReadAllTextAsync(output + "-txid", TestContext.Current.CancellationToken));
     }
 
     [GeneratedRegex("msg=following")]

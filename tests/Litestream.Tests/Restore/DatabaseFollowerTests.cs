@@ -45,7 +45,7 @@ public class DatabaseFollowerTests
         await following.WriteAsync(2);
         using var stop = new CancellationTokenSource();
         var run = following.Follower.RunAsync(stop.Token);
-        while (following.Status.Txid.Value < 5)
+        while (following.Status.Txid.Value < 6)
             await Task.Delay(5, Cancel);
         await stop.CancelAsync();
         await run;
@@ -143,8 +143,8 @@ public class DatabaseFollowerTests
     {
         await using var following = await Following.StartedAsync();
         await following.WriteAsync(6, rows: 10, bytes: 1000);
-        await following.CompactAsync(9, 1, 8, removeSources: true);
-        Assert.Equal([9ul], (await following.Circle.RemoteAsync()).Select(f => f.MinTxid.Value));
+        await following.CompactAsync(9, 1, 9, removeSources: true);
+        Assert.Equal([10ul], (await following.Circle.RemoteAsync()).Select(f => f.MinTxid.Value));
         await following.RestartAsync();
         await following.StepAsync();
         following.RequireEqual();
@@ -156,16 +156,16 @@ public class DatabaseFollowerTests
         await using var following = await Following.StartedAsync();
         await following.WriteAsync(4);
         var held = Directory.CreateDirectory(following.Circle.Folder.Combine("held")).FullName;
-        foreach (var txid in new ulong[] { 4, 5 })
+        foreach (var txid in new ulong[] { 5, 6 })
             File.Move(following.PathOf(0, txid, txid), Path.Combine(held, $"{txid}"));
         await following.RestartAsync();
         await following.StepAsync();
         Assert.Equal(
-            (FollowState.Failing, new Txid(4), new Txid(5)),
+            (FollowState.Failing, new Txid(5), new Txid(6)),
             (following.Status.State, following.Status.MissingFrom!.Value, following.Status.MissingTo!.Value)
         );
-        Assert.Contains("0000000000000004 to 0000000000000005 are missing", following.Status.Cause, StringComparison.Ordinal);
-        foreach (var txid in new ulong[] { 4, 5 })
+        Assert.Contains("0000000000000005 to 0000000000000006 are missing", following.Status.Cause, StringComparison.Ordinal);
+        foreach (var txid in new ulong[] { 5, 6 })
             File.Move(Path.Combine(held, $"{txid}"), following.PathOf(0, txid, txid));
         await following.StepAsync();
         following.RequireEqual();
@@ -176,8 +176,8 @@ public class DatabaseFollowerTests
     {
         await using var following = await Following.StartedAsync(5);
         await following.WriteAsync(5);
-        await following.CompactAsync(1, 3, 8, removeSources: false);
-        for (ulong txid = 2; txid <= 8; txid++)
+        await following.CompactAsync(1, 4, 9, removeSources: false);
+        for (ulong txid = 3; txid <= 9; txid++)
             File.Delete(following.PathOf(0, txid, txid));
         await following.StepAsync();
         following.RequireEqual();
@@ -188,12 +188,12 @@ public class DatabaseFollowerTests
     {
         await using var following = await Following.StartedAsync(3);
         await following.WriteAsync(3);
-        await following.CompactAsync(2, 2, 6, removeSources: true);
+        await following.CompactAsync(2, 3, 7, removeSources: true);
         await following.StepAsync();
         following.RequireEqual();
         // Also when the levels were looked at a moment ago.
         await following.WriteAsync(2);
-        await following.CompactAsync(1, 7, 8, removeSources: true);
+        await following.CompactAsync(1, 8, 9, removeSources: true);
         await following.StepAsync();
         await following.StepAfterSilenceAsync();
         following.RequireEqual();
@@ -212,7 +212,7 @@ public class DatabaseFollowerTests
         await following.StepAsync();
         Assert.Equal((FollowState.Failing, 1), (following.Status.State, following.Status.Failures));
         Assert.Contains("listing broke off", following.Status.Cause, StringComparison.Ordinal);
-        Assert.Equal(new Txid(3), following.Status.Txid);
+        Assert.Equal(new Txid(4), following.Status.Txid);
         store.FailAtEndOfListing = false;
         await following.StepAsync();
         following.RequireEqual();
@@ -225,14 +225,14 @@ public class DatabaseFollowerTests
         await using var following = await Following.StartedAsync();
         await following.WriteAsync(3, rows: 5, bytes: 3000);
         var before = CanonicalDump.Of(following.Output);
-        var path = following.PathOf(0, 4, 4);
+        var path = following.PathOf(0, 5, 5);
         var bytes = await File.ReadAllBytesAsync(path, Cancel);
         var good = bytes.ToArray();
         bytes[^3] ^= 1; // the checksum at the very end: every page looks right until then
         await File.WriteAllBytesAsync(path, bytes, Cancel);
         await following.StepAsync();
-        Assert.Equal((FollowState.Failing, new Txid(3)), (following.Status.State, following.Status.Txid));
-        Assert.Contains("level 0 file 0000000000000004-0000000000000004.ltx", following.Status.Cause, StringComparison.Ordinal);
+        Assert.Equal((FollowState.Failing, new Txid(4)), (following.Status.State, following.Status.Txid));
+        Assert.Contains("level 0 file 0000000000000005-0000000000000005.ltx", following.Status.Cause, StringComparison.Ordinal);
         Assert.Equal(before, CanonicalDump.Of(following.Output));
         await File.WriteAllBytesAsync(path, good, Cancel);
         await following.StepAfterSilenceAsync();
@@ -244,8 +244,8 @@ public class DatabaseFollowerTests
     {
         await using var following = await Following.StartedAsync();
         await following.WriteAsync(4);
-        await following.CompactAsync(1, 5, 6, removeSources: false);
-        var path = following.PathOf(0, 6, 6);
+        await following.CompactAsync(1, 6, 7, removeSources: false);
+        var path = following.PathOf(0, 7, 7);
         var bytes = await File.ReadAllBytesAsync(path, Cancel);
         bytes[^3] ^= 1;
         await File.WriteAllBytesAsync(path, bytes, Cancel);
@@ -300,7 +300,7 @@ public class DatabaseFollowerTests
     public async Task K14_SavedStateAboveTheNewestSnapshot_Resumes()
     {
         await using var following = await Following.StartedAsync(5);
-        await following.CompactAsync(9, 1, 2, removeSources: false);
+        await following.CompactAsync(9, 1, 3, removeSources: false);
         await following.WriteAsync(2);
         await following.StepAsync();
         await following.RestartAsync();
@@ -315,28 +315,28 @@ public class DatabaseFollowerTests
     {
         await using var following = await Following.StartedAsync();
         await following.WriteAsync(5);
-        // As the scenario "follow": 4 and 5 are there, 7 and 8, but not 6.
+        // As the scenario "follow": 5 and 6 are there, 8 and 9, but not 7.
         var held = following.Circle.Folder.Combine("held");
-        File.Move(following.PathOf(0, 6, 6), held);
+        File.Move(following.PathOf(0, 7, 7), held);
         await following.StepAsync();
-        Assert.Equal(("0000000000000005\n", FollowState.Failing), (following.Sidecar(), following.Status.State));
+        Assert.Equal(("0000000000000006\n", FollowState.Failing), (following.Sidecar(), following.Status.State));
         Assert.Equal(
-            (new Txid(6), new Txid(6), 3ul),
+            (new Txid(7), new Txid(7), 3ul),
             (following.Status.MissingFrom!.Value, following.Status.MissingTo!.Value, following.Status.LagTransactions)
         );
         var samples = following.Follower.Samples();
         Assert.Equal(1, Assert.Single(samples, s => s.Name == "litestream_follow_failing").Value);
         Assert.Equal(1, Assert.Single(samples, s => s.Name == "litestream_follow_missing_transactions").Value);
         await following.StepAsync();
-        Assert.Equal("0000000000000005\n", following.Sidecar());
+        Assert.Equal("0000000000000006\n", following.Sidecar());
         // Filled: it goes on.
-        File.Move(held, following.PathOf(0, 6, 6));
+        File.Move(held, following.PathOf(0, 7, 7));
         await following.StepAsync();
         following.RequireEqual();
         // And again, bridged by a snapshot only.
         await following.WriteAsync(3);
-        await following.CompactAsync(9, 1, 10, removeSources: false);
-        File.Delete(following.PathOf(0, 10, 10));
+        await following.CompactAsync(9, 1, 11, removeSources: false);
+        File.Delete(following.PathOf(0, 11, 11));
         await following.StepAsync();
         following.RequireEqual();
     }
@@ -355,7 +355,7 @@ public class DatabaseFollowerTests
         await following.StepAfterSilenceAsync();
         Assert.Contains("gone back", following.Status.Cause, StringComparison.Ordinal);
         await following.StepAsync();
-        Assert.Equal((FollowState.Current, new Txid(2)), (following.Status.State, following.Status.Txid));
+        Assert.Equal((FollowState.Current, new Txid(3)), (following.Status.State, following.Status.Txid));
         Assert.Equal(CanonicalDump.Of(other.App), CanonicalDump.Of(following.Output));
     }
 
@@ -437,7 +437,7 @@ public class DatabaseFollowerTests
             new RestoreOptions { OutputPath = following.Output },
             Cancel
         );
-        await File.WriteAllTextAsync(following.SidecarPath, "0000000000000003\n", Cancel);
+        await File.WriteAllTextAsync(following.SidecarPath, "0000000000000004\n", Cancel);
         Assert.Null(await following.StartAsync());
         following.RequireHeader();
         await following.WriteAsync(2);

@@ -40,7 +40,9 @@ internal sealed class Following : IAsyncDisposable
 
     public ReplicaClient Client => _client;
 
-    /// <summary>A replica of so many transactions, and a follower that was started.</summary>
+    /// <summary>
+    /// A replica of so many transactions, and a follower that was started. The first one is number 2, with a snapshot 1-2: a run leaves one number out.
+    /// </summary>
     public static async Task<Following> StartedAsync(int transactions = 3)
     {
         var following = new Following(await Circle.RunningAsync(transactions));
@@ -132,17 +134,24 @@ internal sealed class Following : IAsyncDisposable
         Assert.DoesNotContain(1u, await Circle.PagesAsync(file));
     }
 
-    /// <summary>Merges files of level 0 into one of another level.</summary>
+    /// <summary>Merges files of level 0 (and the first snapshot, when it is to begin at the first transaction) into one of another level.</summary>
     public async Task CompactAsync(int level, ulong min, ulong max, bool removeSources)
     {
-        var decoders = new List<LtxDecoder>();
         var sources = (await Circle.RemoteAsync()).Where(f => f.MinTxid.Value >= min && f.MaxTxid.Value <= max).ToList();
-        foreach (var source in sources)
+        var merged = sources.ToList();
+        if (min == 1)
+        {
+            var snapshot = (await Circle.RemoteAsync(LtxFileInfo.SnapshotLevel))[0];
+            merged = [snapshot, .. sources.Where(f => f.MinTxid > snapshot.MaxTxid)];
+            sources.Add(snapshot);
+        }
+        var decoders = new List<LtxDecoder>();
+        foreach (var source in merged)
             decoders.Add(await LtxDecoder.OpenAsync(await _client.OpenAsync(source, 0, null, Token), null, Token));
-        using var merged = new MemoryStream();
-        await LtxMerger.MergeAsync(decoders, merged, legacyPageFrames: false, Token);
-        merged.Position = 0;
-        await _client.WriteAsync(level, new Txid(min), new Txid(max), merged, Token);
+        using var content = new MemoryStream();
+        await LtxMerger.MergeAsync(decoders, content, legacyPageFrames: false, Token);
+        content.Position = 0;
+        await _client.WriteAsync(level, new Txid(min), new Txid(max), content, Token);
         if (removeSources)
             await _client.DeleteAsync(sources, Token);
     }

@@ -207,11 +207,11 @@ public class RestoreScenarioTests
         var lines = table.Out.TrimEnd().Split('\n');
         Assert.Equal(4, lines.Length);
         Assert.Equal(["txid", "created", "size"], lines[0].Split(' ', StringSplitOptions.RemoveEmptyEntries));
-        Assert.StartsWith("0000000000000003  2026-01-02T03:04:05", lines[3], StringComparison.Ordinal);
+        Assert.StartsWith("0000000000000004  2026-01-02T03:04:05", lines[3], StringComparison.Ordinal);
         var json = await CliRun.Of("points", "-json", $"file://{circle.Replica}");
         using var document = System.Text.Json.JsonDocument.Parse(json.Out);
         Assert.Equal(
-            ["0000000000000001", "0000000000000002", "0000000000000003"],
+            ["0000000000000002", "0000000000000003", "0000000000000004"],
             document.RootElement.EnumerateArray().Select(p => p.GetProperty("txid").GetString())
         );
         Assert.All(document.RootElement.EnumerateArray(), p => Assert.True(p.GetProperty("size").GetInt64() > 100));
