@@ -48,6 +48,7 @@ internal sealed class ReplicaKeeper
     private readonly (DateTimeOffset Wall, long Timestamp) _start;
     private DateTimeOffset _lastSweep = DateTimeOffset.MinValue;
     private DateTimeOffset? _retryAt;
+    private DateTimeOffset? _next;
     private int _failures;
 
     /// <param name="client">The replica; stays the uploader's.</param>
@@ -90,6 +91,8 @@ internal sealed class ReplicaKeeper
             return retry;
         if (!_feed.IsOurs() || !_listing.IsKnown)
             return null; // the uploader wakes us when it knows
+        if (IsTooEarly())
+            return _next;
         await _gate.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
@@ -98,7 +101,7 @@ internal sealed class ReplicaKeeper
             for (var level = 1; level <= _options.CompactionIntervals.Count; level++)
                 next = Earlier(next, await CompactIfDueAsync(level, cancellationToken).ConfigureAwait(false));
             next = Earlier(next, await SweepIfDueAsync(cancellationToken).ConfigureAwait(false));
-            (_failures, _retryAt) = (0, null);
+            (_failures, _retryAt, _next) = (0, null, next);
             return next;
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
@@ -155,6 +158,13 @@ internal sealed class ReplicaKeeper
                 counts.Eligible++;
         return counts;
     }
+
+    /// <summary>Every upload wakes us; but nothing that has come since can be due before what was found due next, unless that is far away.</summary>
+    private bool IsTooEarly() =>
+        _next - _time.GetUtcNow() is { } left
+        && left > TimeSpan.Zero
+        && _options.CompactionIntervals.Count > 0
+        && left <= _options.CompactionIntervals[0];
 
     private void RefreshDaily()
     {
@@ -301,6 +311,7 @@ internal sealed class ReplicaKeeper
 
     private DateTimeOffset Failed(Exception e)
     {
+        _next = null;
         // The outcome of a write or deletion that failed is unknown.
         _feed.Doubt(false);
         var pause = TimeSpan.FromSeconds(Math.Min(LongestPause.TotalSeconds, Math.Pow(2, Math.Min(_failures++, 16))));
