@@ -162,25 +162,28 @@ finish() {
 }
 
 publish() { # DIR
+    mkdir -p "$1"
+    local name
+    for name in litestream datasette; do publish_one "$name" "$1"; done
+    ls -l "$1"
+}
+
+publish_one() { # NAME DIR
     need_dotnet
     local missing
     missing=$(native_toolchain_missing)
     [ -z "$missing" ] || die "missing: $missing"
-    local dir=$1 name staging log locked=()
+    local name=$1 dir=$2 staging=artifacts/native/$1 log=$LOGS/publish-$1.log locked=()
     [ "${CI:-}" != true ] || locked=(--locked-mode)
     mkdir -p "$dir" "$LOGS"
-    for name in litestream datasette; do
-        title "publish $name"
-        staging=artifacts/native/$name log=$LOGS/publish-$name.log
-        rm -rf "$staging"
-        # Restored apart: with --runtime, restore would want the runtime in the lock file of every library too.
-        dotnet restore "tools/$name" --verbosity quiet "${locked[@]}"
-        dotnet publish "tools/$name" --configuration Release --runtime linux-x64 --output "$staging" --verbosity quiet --no-restore \
-            -warnaserror -p:IlcTreatWarningsAsErrors=true | tee "$log"
-        no_warnings "$log"
-        install -m 755 "$staging/$name" "$staging/libe_sqlite3.so" "$dir/"
-    done
-    ls -l "$dir"
+    title "publish $name"
+    rm -rf "$staging"
+    # Restored apart: with --runtime, restore would want the runtime in the lock file of every library too.
+    dotnet restore "tools/$name" --verbosity quiet "${locked[@]}"
+    dotnet publish "tools/$name" --configuration Release --runtime linux-x64 --output "$staging" --verbosity quiet --no-restore \
+        -warnaserror -p:IlcTreatWarningsAsErrors=true | tee "$log"
+    no_warnings "$log"
+    install -m 755 "$staging/$name" "$staging/libe_sqlite3.so" "$dir/"
 }
 
 test_all() {
@@ -239,6 +242,8 @@ TEXT
 bench() {
     need_dotnet
     dotnet build bench/Litestream.Benchmarks --configuration Release --verbosity quiet
+    # These measure the program as it is delivered.
+    case "${1:-}" in latency | idle | snapshot | restore | slowstore) publish_one litestream artifacts/bench ;; esac
     exec artifacts/bin/Litestream.Benchmarks/release/Litestream.Benchmarks "$@"
 }
 

@@ -6,7 +6,7 @@ namespace Litestream.Benchmarks;
 /// <summary>A second process of a benchmark. Disposing ends it.</summary>
 internal sealed class ChildProcess : IAsyncDisposable
 {
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(300);
     private readonly Process _process;
     private readonly List<string> _lines = [];
     private readonly SemaphoreSlim _changed = new(0);
@@ -64,6 +64,33 @@ internal sealed class ChildProcess : IAsyncDisposable
         }
     }
 
+    /// <summary>Looks at the largest resident memory until the process ends, in millions of bytes.</summary>
+    public async Task<double> WatchPeakMemory()
+    {
+        var peak = 0.0;
+        while (Status("VmHWM:") is { } now)
+        {
+            peak = now;
+            await Task.Delay(5);
+        }
+
+        return peak;
+    }
+
+    /// <summary>Resident memory now, in millions of bytes.</summary>
+    public double ResidentMb() => Status("VmRSS:") ?? 0;
+
+    /// <summary>Processor time of all threads that live, to the nanosecond: the usual counters have steps of ten milliseconds.</summary>
+    public double CpuSeconds() =>
+        Directory
+            .GetDirectories($"/proc/{_process.Id}/task")
+            .Sum(t =>
+                double.Parse(
+                    File.ReadAllText(Path.Combine(t, "schedstat")).Split(' ')[0],
+                    System.Globalization.CultureInfo.InvariantCulture
+                ) / 1e9
+            );
+
     public async Task WaitForSuccessAsync()
     {
         using var limit = new CancellationTokenSource(s_patience);
@@ -97,6 +124,20 @@ internal sealed class ChildProcess : IAsyncDisposable
 
         _process.Dispose();
         _changed.Dispose();
+    }
+
+    private double? Status(string key)
+    {
+        try
+        {
+            var line = File.ReadLines($"/proc/{_process.Id}/status").FirstOrDefault(l => l.StartsWith(key, StringComparison.Ordinal));
+            // A process that has ended but was not asked for its end yet has no memory any more.
+            return line is null ? null : double.Parse(line[key.Length..^3], System.Globalization.CultureInfo.InvariantCulture) * 1024 / 1e6;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
     }
 
     private InvalidOperationException Failure(string what)

@@ -2,29 +2,6 @@ using System.Globalization;
 
 namespace Litestream.Benchmarks;
 
-/// <summary>How <see cref="WriterBenchmark"/> runs.</summary>
-internal sealed record WriterBenchmarkOptions(int Rounds, double Seconds, string Folder, string? Log = null)
-{
-    public static WriterBenchmarkOptions Parse(string[] args)
-    {
-        var options = new WriterBenchmarkOptions(5, 4, Path.GetTempPath());
-        for (var i = 0; i < args.Length; i += 2)
-        {
-            var value = i + 1 < args.Length ? args[i + 1] : throw new ArgumentException($"{args[i]} needs a value");
-            options = args[i] switch
-            {
-                "--rounds" => options with { Rounds = int.Parse(value, CultureInfo.InvariantCulture) },
-                "--seconds" => options with { Seconds = double.Parse(value, CultureInfo.InvariantCulture) },
-                "--log" => options with { Log = Path.GetFullPath(value) },
-                "--dir" => options with { Folder = Path.GetFullPath(value) },
-                _ => throw new ArgumentException($"unknown option {args[i]}"),
-            };
-        }
-
-        return options;
-    }
-}
-
 /// <summary>One run of the writer.</summary>
 internal sealed record WriterRun(double TransactionsPerSecond, double WorstCommitMs, double LargestWalMb, double KeptPercent);
 
@@ -36,7 +13,7 @@ internal static class WriterBenchmark
 {
     private const int PacedTarget = 20_000;
 
-    public static async Task<int> RunAsync(WriterBenchmarkOptions options)
+    public static async Task<int> RunAsync(BenchmarkOptions options)
     {
         var genuine = GenuineLitestream.Find();
         Console.WriteLine(Machine.Describe());
@@ -54,7 +31,7 @@ internal static class WriterBenchmark
         return 0;
     }
 
-    private static async Task MeasureAsync(string title, TimeSpan work, WriterBenchmarkOptions options, string? genuine)
+    private static async Task MeasureAsync(string title, TimeSpan work, BenchmarkOptions options, string? genuine)
     {
         string[] sides = genuine is null ? ["alone", "ours"] : ["alone", "ours", "0.3.13"];
         var runs = sides.ToDictionary(s => s, _ => new List<WriterRun>());
@@ -91,62 +68,45 @@ internal static class WriterBenchmark
         }
     }
 
-    private static async Task<WriterRun> OneRunAsync(string side, TimeSpan work, WriterBenchmarkOptions options, string? genuine)
+    private static async Task<WriterRun> OneRunAsync(string side, TimeSpan work, BenchmarkOptions options, string? genuine)
     {
-        var folder = Directory.CreateDirectory(Path.Combine(options.Folder, $"litestream-bench-{Guid.NewGuid():N}")).FullName;
-        try
+        using var folder = options.NewFolder();
+        var database = folder.Combine("app.db");
+        var replica = "file://" + folder.Combine("replica");
+        await using (var prepare = ChildProcess.StartSelf(WriterChild.Verb, database, "0", "0"))
+            await prepare.WaitForSuccessAsync();
+
+        await using var engine = side switch
         {
-            var database = Path.Combine(folder, "app.db");
-            var replica = "file://" + Path.Combine(folder, "replica");
-            await using (var prepare = ChildProcess.StartSelf(WriterChild.Verb, database, "0", "0"))
-                await prepare.WaitForSuccessAsync();
-
-            await using var engine = side switch
-            {
-                "ours" => ChildProcess.StartSelf([
-                    EngineChild.Verb,
-                    database,
-                    replica,
-                    .. options.Log is { } log ? [log] : Array.Empty<string>(),
-                ]),
-                "0.3.13" => ChildProcess.Start(genuine!, "replicate", database, replica),
-                _ => null,
-            };
-            if (engine is not null)
-                await engine.WaitForLineAsync(side == "ours" ? EngineChild.Ready : "snapshot written");
-
-            await using var writer = ChildProcess.StartSelf(
-                WriterChild.Verb,
+            "ours" => ChildProcess.StartSelf([
+                EngineChild.Verb,
                 database,
-                Text(work.TotalMicroseconds),
-                Text(options.Seconds)
-            );
-            var walBytes = 0L;
-            while (!writer.HasExited)
-            {
-                var wal = new FileInfo(database + "-wal");
-                walBytes = Math.Max(walBytes, wal.Exists ? wal.Length : 0);
-                await Task.Delay(5);
-            }
+                replica,
+                .. options.Log is { } log ? [log] : Array.Empty<string>(),
+            ]),
+            "0.3.13" => ChildProcess.Start(genuine!, "replicate", database, replica),
+            _ => null,
+        };
+        if (engine is not null)
+            await engine.WaitForLineAsync(side == "ours" ? EngineChild.Ready : "snapshot written");
 
-            await writer.WaitForSuccessAsync();
-            if (engine is not null)
-                await (side == "ours" ? engine.StopAsync() : engine.TerminateAsync());
-            var answer = writer.LastLine.Split(' ');
-            return new WriterRun(Number(answer[0]) / Number(answer[1]), Number(answer[2]), walBytes / 1e6, 100);
-        }
-        finally
+        await using var writer = ChildProcess.StartSelf(WriterChild.Verb, database, Text(work.TotalMicroseconds), Text(options.Seconds));
+        var walBytes = 0L;
+        while (!writer.HasExited)
         {
-            Directory.Delete(folder, recursive: true);
+            var wal = new FileInfo(database + "-wal");
+            walBytes = Math.Max(walBytes, wal.Exists ? wal.Length : 0);
+            await Task.Delay(5);
         }
+
+        await writer.WaitForSuccessAsync();
+        if (engine is not null)
+            await (side == "ours" ? engine.StopAsync() : engine.TerminateAsync());
+        var answer = writer.LastLine.Split(' ');
+        return new WriterRun(Number(answer[0]) / Number(answer[1]), Number(answer[2]), walBytes / 1e6, 100);
     }
 
-    private static double Median(List<WriterRun> runs, Func<WriterRun, double> value)
-    {
-        var sorted = runs.Select(value).Order().ToList();
-        var middle = sorted.Count / 2;
-        return sorted.Count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-    }
+    private static double Median(List<WriterRun> runs, Func<WriterRun, double> value) => Statistics.Median(runs.Select(value));
 
     private static string Text(double value) => value.ToString("R", CultureInfo.InvariantCulture);
 
