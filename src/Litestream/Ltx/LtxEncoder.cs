@@ -14,6 +14,9 @@ public sealed class LtxEncoder : IAsyncDisposable
 {
     private const int BufferSize = 256 * 1024;
 
+    // A small database is written before another processor is awake.
+    private const int LeastRunBytes = 64 * 1024;
+
     private readonly Stream _output;
     private readonly bool _legacyPageFrames;
     private readonly int _leastRoom;
@@ -89,6 +92,12 @@ public sealed class LtxEncoder : IAsyncDisposable
         var size = Header.PageSize;
         if (pages.Length % size != 0)
             throw new ArgumentException($"A page has {size} bytes; {pages.Length} are not whole pages.", nameof(pages));
+        if (_run is null && pages.Length <= LeastRunBytes)
+        {
+            for (; !pages.IsEmpty; pages = pages[size..], firstPage++)
+                await WritePageAsync(firstPage, pages[..size], cancellationToken).ConfigureAwait(false);
+            return;
+        }
         _run ??= new LtxPageRun(size, _legacyPageFrames);
         for (; !pages.IsEmpty; pages = pages[(_run.Count * size)..], firstPage += (uint)_run.Count)
         {

@@ -22,7 +22,7 @@ internal static class StreamedUpload
         CancellationToken cancellationToken
     )
     {
-        var pipe = new Pipe(new PipeOptions(pauseWriterThreshold: 1 << 20, resumeWriterThreshold: 1 << 19));
+        var pipe = new Pipe(new PipeOptions(pauseWriterThreshold: 4 << 20, resumeWriterThreshold: 2 << 20, minimumSegmentSize: 64 << 10));
         using var failed = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var writing = FillAsync(pipe.Writer, write, failed.Token);
         try

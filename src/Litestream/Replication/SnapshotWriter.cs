@@ -1,4 +1,3 @@
-using System.Buffers;
 using Litestream.Ltx;
 using Litestream.Replicas;
 using Litestream.Sqlite;
@@ -51,25 +50,10 @@ internal static class SnapshotWriter
         CancellationToken cancellationToken
     )
     {
-        var rented = ArrayPool<byte>.Shared.Rent(header.PageSize);
-        try
-        {
-            snapshot.Prepare(cancellationToken);
-            var encoder = new LtxEncoder(output, header, legacy);
-            await using var _ = encoder.ConfigureAwait(false);
-            var page = rented.AsMemory(0, header.PageSize);
-            for (uint number = 1; number <= snapshot.Commit; number++)
-            {
-                if (number == header.LockPage)
-                    continue;
-                snapshot.ReadPage(number, page.Span);
-                await encoder.WritePageAsync(number, page, cancellationToken).ConfigureAwait(false);
-            }
-            await encoder.FinishAsync(cancellationToken).ConfigureAwait(false);
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(rented);
-        }
+        snapshot.Prepare(cancellationToken);
+        var encoder = new LtxEncoder(output, header, legacy);
+        await using var _ = encoder.ConfigureAwait(false);
+        await DatabasePages.CopyAsync(snapshot, encoder, cancellationToken).ConfigureAwait(false);
+        await encoder.FinishAsync(cancellationToken).ConfigureAwait(false);
     }
 }

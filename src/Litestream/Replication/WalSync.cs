@@ -89,11 +89,11 @@ internal sealed class WalSync(LtxDirectory directory, DurableFiles files, Databa
                 async (encoder, page, ct) =>
                 {
                     var tail = end.LastFrame > 0 ? source.Wal.ReadFrame(end.LastFrame, page.Span)?.PageNumber : null;
-                    snapshot.ReadPage(1, page.Span);
+                    snapshot.ReadPages(1, page.Span);
                     await encoder.WritePageAsync(1, page, ct).ConfigureAwait(false);
                     if (tail is not > 1)
                         return;
-                    snapshot.ReadPage(tail.Value, page.Span);
+                    snapshot.ReadPages(tail.Value, page.Span);
                     await encoder.WritePageAsync(tail.Value, page, ct).ConfigureAwait(false);
                 },
                 cancellationToken

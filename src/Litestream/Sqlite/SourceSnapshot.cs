@@ -1,21 +1,14 @@
-using System.Buffers;
-
 namespace Litestream.Sqlite;
 
 /// <summary>The whole database at one commit, page by page, under a reader of its own. Dispose it soon: while it lives, the WAL cannot restart.</summary>
 /// <remarks>Own connection, so it may be read beside the engine's other work; itself one thread at a time.</remarks>
 internal sealed class SourceSnapshot : IDisposable
 {
-    private const int ReadAheadBytes = 1 << 20;
-
     private readonly EngineConnection _connection;
     private readonly DatabaseFile _file;
     private readonly WalFile? _wal;
     private readonly int _pageSize;
-    private readonly int _pagesAhead;
     private PageMap? _map;
-    private byte[]? _ahead;
-    private uint _aheadFirst;
 
     internal SourceSnapshot(EngineConnection connection, string path, WalIndexHeader at, uint pages, WalFile? wal)
     {
@@ -23,7 +16,6 @@ internal sealed class SourceSnapshot : IDisposable
         _file = new DatabaseFile(connection, path);
         _wal = wal;
         _pageSize = at.PageSize;
-        _pagesAhead = Math.Max(1, ReadAheadBytes / _pageSize);
         At = at;
         Commit = at.LastFrame > 0 ? at.Pages : pages;
     }
@@ -43,34 +35,31 @@ internal sealed class SourceSnapshot : IDisposable
         _map = PageMap.Read(reader, _pageSize, long.MaxValue, cancellationToken);
     }
 
-    /// <summary>Reads one page; cheapest in ascending order.</summary>
-    internal void ReadPage(uint page, Span<byte> destination)
+    /// <summary>Reads neighbouring pages; the more at once, the cheaper.</summary>
+    /// <param name="first">Number of the first one.</param>
+    /// <param name="pages">Whole pages, none behind the end of the database.</param>
+    internal void ReadPages(uint first, Span<byte> pages)
     {
-        if (_map is not null && _map.TryGetFrame(page, out var frame))
-        {
-            if (_wal!.ReadFrame(frame, destination) is not { } header || header.PageNumber != page || header.Salt != At.Salt)
-                throw new LitestreamException(LitestreamError.Corrupt, $"{_wal.Path}: frame {frame} changed while the reader held it")
-                {
-                    Path = _wal.Path,
-                };
+        _file.ReadPages(first, pages, _pageSize);
+        if (_map is null)
             return;
-        }
-        if (_ahead is null || page < _aheadFirst || page >= _aheadFirst + _pagesAhead)
-        {
-            _ahead ??= ArrayPool<byte>.Shared.Rent(_pagesAhead * _pageSize);
-            var count = (int)Math.Min(_pagesAhead, Commit - page + 1);
-            _file.ReadPages(page, _ahead.AsSpan(0, count * _pageSize), _pageSize);
-            _aheadFirst = page;
-        }
-        _ahead.AsSpan((int)(page - _aheadFirst) * _pageSize, _pageSize).CopyTo(destination);
+        for (var page = first; !pages.IsEmpty; page++, pages = pages[_pageSize..])
+            if (_map.TryGetFrame(page, out var frame))
+                ReadFrame(page, frame, pages[.._pageSize]);
+    }
+
+    private void ReadFrame(uint page, long frame, Span<byte> destination)
+    {
+        if (_wal!.ReadFrame(frame, destination) is not { } header || header.PageNumber != page || header.Salt != At.Salt)
+            throw new LitestreamException(LitestreamError.Corrupt, $"{_wal.Path}: frame {frame} changed while the reader held it")
+            {
+                Path = _wal.Path,
+            };
     }
 
     public void Dispose()
     {
         _wal?.Dispose();
         _connection.Dispose();
-        if (_ahead is not null)
-            ArrayPool<byte>.Shared.Return(_ahead);
-        _ahead = null;
     }
 }

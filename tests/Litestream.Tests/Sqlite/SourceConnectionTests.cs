@@ -330,7 +330,7 @@ public sealed class SourceConnectionTests : IDisposable
         {
             if (number % (snapshot.Commit / 4 + 1) == 1)
                 meanwhile();
-            snapshot.ReadPage(number, page);
+            snapshot.ReadPages(number, page);
             output.Write(page);
         }
         return copy;
