@@ -14,7 +14,7 @@ internal static class IdleBenchmark
     {
         using var folder = options.NewFolder();
         var template = folder.Combine("template.db");
-        SampleDatabase.Make(template, 1);
+        SampleDatabase.Make(template, 200_000);
         var genuine = GenuineLitestream.Find();
         var sides = new List<IdleSide>();
         foreach (var count in (int[])[1, options.Databases])

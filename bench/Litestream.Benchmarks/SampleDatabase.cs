@@ -34,7 +34,7 @@ internal static class SampleDatabase
         do
         {
             Execute(db, "BEGIN");
-            for (var i = 0; i < RowsATransaction; i++, row++)
+            for (var i = 0; i < RowsATransaction && i < bytes / 100; i++, row++)
             {
                 random.NextBytes(token);
                 var at = started.AddMilliseconds(row * 137.0).ToString("yyyy-MM-ddTHH:mm:ss.fffZ", CultureInfo.InvariantCulture);

@@ -29,10 +29,13 @@ internal sealed class EngineConnection : IDisposable
         {
             connection.Check(rc, "open");
             connection.Check(NativeSqlite.sqlite3_busy_timeout(db, (int)busyTimeout.TotalMilliseconds), "busy_timeout");
-            // Our connections never checkpoint by themselves, never map the file (replication-engine §7.3), and cache next to nothing.
-            connection.Execute("PRAGMA wal_autocheckpoint=0");
-            connection.Execute("PRAGMA mmap_size=0");
-            connection.Execute("PRAGMA cache_size=16");
+            NativeSqlite.DropLookaside(db);
+            // Our connections never checkpoint by themselves, never map the file (replication-engine §7.3), and cache next to nothing: with two
+            // pages SQLite does not even set twenty aside. An engine has four connections a database, and may have a thousand databases.
+            connection.ExecuteOnce("PRAGMA wal_autocheckpoint=0");
+            connection.ExecuteOnce("PRAGMA mmap_size=0");
+            connection.ExecuteOnce("PRAGMA cache_size=2");
+            _ = NativeSqlite.sqlite3_db_release_memory(db);
             connection.Check(NativeSqlite.SetPersistentWal(db), "persistent WAL");
             return connection;
         }
@@ -177,6 +180,14 @@ internal sealed class EngineConnection : IDisposable
         {
             _ = NativeSqlite.sqlite3_reset(statement);
         }
+    }
+
+    /// <summary>As <see cref="Execute"/>, for a statement that does not come again.</summary>
+    private void ExecuteOnce(string sql)
+    {
+        Execute(sql);
+        if (_statements.Remove(sql, out var statement))
+            _ = NativeSqlite.sqlite3_finalize(statement);
     }
 
     /// <summary>Runs a statement to its first row or its end.</summary>

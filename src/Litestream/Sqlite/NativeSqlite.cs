@@ -33,6 +33,7 @@ internal static unsafe partial class NativeSqlite
 
     private const int SyncNormal = 2;
 
+    private const int ConfigLookaside = 1001;
     private const int ControlFilePointer = 7;
     private const int ControlPersistWal = 10;
     private const int ControlHasMoved = 20;
@@ -87,6 +88,16 @@ internal static unsafe partial class NativeSqlite
         new ReadOnlySpan<byte>(snapshot, WalIndexHeader.Size).CopyTo(header);
         sqlite3_snapshot_free(snapshot);
         return Ok;
+    }
+
+    /// <summary>
+    /// Takes back the memory that a connection holds in reserve for many small statements. To be called before its first statement. Where the
+    /// system passes variable arguments in another way than fixed ones, the connection keeps it.
+    /// </summary>
+    internal static void DropLookaside(IntPtr db)
+    {
+        if (!OperatingSystem.IsMacOS())
+            _ = sqlite3_db_config(db, ConfigLookaside, null, 0, 0);
     }
 
     internal static int Checkpoint(IntPtr db, int mode, out int frames, out int backfilled)
@@ -313,6 +324,14 @@ internal static unsafe partial class NativeSqlite
     [LibraryImport(Library)]
     [UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     private static partial void sqlite3_snapshot_free(byte* snapshot);
+
+    [LibraryImport(Library)]
+    [UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial int sqlite3_db_release_memory(IntPtr db);
+
+    [LibraryImport(Library)]
+    [UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    private static partial int sqlite3_db_config(IntPtr db, int option, void* buffer, int size, int count);
 
     [LibraryImport(Library)]
     [UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
