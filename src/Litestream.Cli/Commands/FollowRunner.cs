@@ -11,8 +11,9 @@ namespace Litestream.Cli.Commands;
 /// <param name="engineLog">Where the engine warns.</param>
 internal sealed class FollowRunner(CliServices services, ILogger log, ILogger engineLog)
 {
-    // With a replica that fails for so long another one is tried.
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(30);
+    // With a replica that fails for so many intervals another one is tried.
+    private const int Patience = 30;
+
     private static readonly TimeSpan s_reportInterval = TimeSpan.FromMinutes(1);
 
     /// <summary>Follows.</summary>
@@ -97,7 +98,7 @@ internal sealed class FollowRunner(CliServices services, ILogger log, ILogger en
                 }
                 else if (status.State == FollowState.Failing)
                     told = told with { State = FollowState.Failing };
-                if (hasOthers && status.State == FollowState.Failing && now - status.Since >= s_patience)
+                if (hasOthers && status.State == FollowState.Failing && now - status.Since >= interval * Patience)
                 {
                     log.Warn("trying another replica", ("txid", status.Txid), ("cause", status.Cause));
                     return;

@@ -94,6 +94,62 @@ public sealed partial class FollowCommandTests
         Assert.Equal("0000000000000005\n", await File.ReadAllTextAsync(output + "-txid", TestContext.Current.CancellationToken));
     }
 
+    [Fact]
+    public async Task Follow_SeveralReplicas_TakesTheBestAndTheNextWhenItBreaks()
+    {
+        await using var circle = await Circle.RunningAsync(3);
+        var (old, other) = (circle.Folder.Combine("old"), circle.Folder.Combine("other"));
+        CopyFolder(circle.Replica, old);
+        circle.Write();
+        await circle.SyncAsync();
+        CopyFolder(circle.Replica, other);
+        var config = circle.Folder.Combine("litestream.yml");
+        await File.WriteAllTextAsync(
+            config,
+            $"""
+            dbs:
+              - path: {circle.Folder.Combine("source.db")}
+                replicas:
+                  - path: "{old}"
+                  - path: "{other}"
+                  - path: "{circle.Replica}"
+            """,
+            TestContext.Current.CancellationToken
+        );
+        var output = circle.Folder.Combine("out.db");
+        await using var follower = TestProcess.Start(
+            Repository.PathOf("artifacts", "bin", "Litestream.Door", "debug", "Litestream.Door"),
+            ["restore", "-f", "-follow-interval", "50ms", "-config", config, "-o", output, circle.Folder.Combine("source.db")]
+        );
+        await follower.WaitForLineAsync(
+            FollowingRegex(),
+            TimeSpan.FromSeconds(30),
+            cancellationToken: TestContext.Current.CancellationToken
+        );
+        // Not the first one named, but the first one that reaches furthest.
+        Assert.Equal("0000000000000005\n", await File.ReadAllTextAsync(output + "-txid", TestContext.Current.CancellationToken));
+        Directory.Move(other, other + "-away");
+        await File.WriteAllTextAsync(other, "no folder any more", TestContext.Current.CancellationToken);
+        circle.Write();
+        await circle.SyncAsync();
+        var wanted = CanonicalDump.Of(circle.App);
+        for (var i = 0; i < 400 && CanonicalDump.Of(output) != wanted; i++)
+            await Task.Delay(50, TestContext.Current.CancellationToken);
+        Assert.Equal(wanted, CanonicalDump.Of(output));
+        Assert.Contains("trying another replica", follower.Output, StringComparison.Ordinal);
+        Assert.Equal(0, await follower.StopAsync());
+    }
+
+    private static void CopyFolder(string from, string to)
+    {
+        foreach (var file in Directory.GetFiles(from, "*", SearchOption.AllDirectories))
+        {
+            var target = Path.Combine(to, Path.GetRelativePath(from, file));
+            Directory.CreateDirectory(Path.GetDirectoryName(target)!);
+            File.Copy(file, target);
+        }
+    }
+
     [GeneratedRegex("msg=following")]
     private static partial Regex FollowingRegex();
 }
