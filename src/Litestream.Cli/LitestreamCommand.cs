@@ -6,7 +6,10 @@ using Litestream.S3;
 
 namespace Litestream.Cli;
 
-/// <summary>The <c>litestream</c> command: <c>replicate</c>, <c>restore</c>, <c>databases</c>, <c>ltx</c>, <c>points</c>, <c>version</c>.</summary>
+/// <summary>
+/// The <c>litestream</c> command: <c>replicate</c>, <c>restore</c>, <c>databases</c>, <c>ltx</c>, <c>points</c>, <c>generations</c>,
+/// <c>snapshots</c>, <c>wal</c>, <c>version</c>.
+/// </summary>
 /// <remarks>The app must have chosen its native SQLite before (<c>SQLitePCL.Batteries_V2.Init()</c>).</remarks>
 public static class LitestreamCommand
 {
@@ -30,6 +33,8 @@ public static class LitestreamCommand
             LtxCommand.Create(services),
             PointsCommand.Create(services),
             LtxCommand.CreateDeprecated(services),
+            OldBackupCommands.CreateGenerations(services),
+            OldBackupCommands.CreateSnapshots(services),
             VersionCommand.Create(services),
         };
         foreach (var later in LaterCommands.Create(services))

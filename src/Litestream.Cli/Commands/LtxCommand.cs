@@ -22,13 +22,18 @@ internal static class LtxCommand
         var replica = CliFlags.Text("replica", "Name of a replica in the configuration file.");
         var argument = CliFlags.Source();
         var command = new Command(name, "Lists the transaction files of a replica.") { config, noExpand, json, level, replica, argument };
+        var generation = CliFlags.Text("generation", "Only this generation of litestream 0.3.");
         command.Hidden = deprecated;
+        if (deprecated)
+            command.Add(generation);
         CliRunner.Bind(
             command,
-            Usage.Ltx,
+            Usage.Of(name),
             services,
             async (context, cancellationToken) =>
             {
+                if (deprecated && await TryWriteOldAsync(context, cancellationToken).ConfigureAwait(false))
+                    return 0;
                 if (deprecated)
                     context.Error.WriteLine("Warning: 'wal' command is deprecated, please use 'ltx' instead");
                 var levels = Levels(context.Get(level) ?? "0");
@@ -49,6 +54,31 @@ internal static class LtxCommand
             }
         );
         return command;
+
+        // 'wal' had another meaning in 0.3, and has it still where only 0.3 has written, or where a generation is named.
+        async Task<bool> TryWriteOldAsync(CliContext context, CancellationToken cancellationToken)
+        {
+            var name = OldBackupFlags.ParseGeneration(context.Get(generation));
+            if (context.Argument(argument) is not { } source || (name is null && (context.Get(level) is not null || context.Get(json))))
+                return false;
+            var sources = context.Locate(source, context.Get(config), context.Get(noExpand), context.Get(replica));
+            if (name is null && !await HoldsOnlyOldAsync(context, sources.Replicas[0], cancellationToken).ConfigureAwait(false))
+                return false;
+            await OldBackupCommands.WriteSegmentsAsync(context, sources, name, cancellationToken).ConfigureAwait(false);
+            return true;
+        }
+    }
+
+    private static async Task<bool> HoldsOnlyOldAsync(CliContext context, ReplicaOptions replica, CancellationToken cancellationToken)
+    {
+        var client = context.Services.Stores.Open(replica);
+        await using var closing = client.ConfigureAwait(false);
+        if (!await client.HasGenerationsAsync(cancellationToken).ConfigureAwait(false))
+            return false;
+        for (var level = LtxFileInfo.MinLevel; level <= LtxFileInfo.SnapshotLevel; level++)
+            await foreach (var _ in client.ListAsync(level, Txid.None, TimestampAccuracy.Listing, cancellationToken).ConfigureAwait(false))
+                return false;
+        return true;
     }
 
     private static IReadOnlyList<int> Levels(string text)

@@ -102,6 +102,10 @@ internal sealed class RestoreCommand
         DateTimeOffset? timestamp = context.Get(_timestamp) is { } text ? RestoreTime.Parse(text, context.Services.Time) : null;
         var check = RestoreRequest.ParseIntegrityCheck(context.Get(_integrityCheck));
         var parallelism = RestoreRequest.ParseParallelism(context.Get(_parallelism));
+        var (generation, index) = (
+            OldBackupFlags.ParseGeneration(context.Get(_generation)),
+            OldBackupFlags.ParseIndex(context.Get(_index))
+        );
         var argument =
             context.Argument(_source)
             ?? throw new CliException("database path or replica URL required")
@@ -127,7 +131,7 @@ internal sealed class RestoreCommand
         {
             Sources = sources,
             OutputPath = output,
-            Target = new RestoreTarget(txid, timestamp),
+            Target = new RestoreTarget(txid, timestamp) { Generation = generation, Index = index },
             IntegrityCheck = check,
             Parallelism = parallelism,
             IfReplicaExists = context.Get(_ifReplicaExists),
@@ -146,11 +150,7 @@ internal sealed class RestoreCommand
     {
         if (hasTxid && hasTimestamp)
             throw new CliException("cannot use -txid with -timestamp") { Hint = "only one of them" };
-        if (context.Get(_generation) is not null || context.Get(_index) is not null)
-            throw new CliException("-generation and -index are for backups of litestream 0.3, which this version cannot restore yet")
-            {
-                Hint = "litestream 0.3.13 restore",
-            };
+        OldBackupFlags.CheckCombinations(context.Get(_generation), context.Get(_index), hasTxid, hasTimestamp, context.Get(_follow));
         if (!context.Get(_follow))
             return;
         foreach (
@@ -214,6 +214,8 @@ internal sealed class RestoreCommand
     {
         if (await runner.PlanAsync(request, cancellationToken).ConfigureAwait(false) is not ({ } replica, { } plan))
             return NoBackup(log);
+        if (plan.OldBackup is { } old)
+            return OldBackupOutput.WritePlan(context, request, replica, old, context.Get(_json));
         var first = plan.Files.Min(f => f.MinTxid);
         if (context.Get(_json))
             WritePlanJson(context, request, replica, plan);
@@ -286,7 +288,10 @@ internal sealed class RestoreCommand
                 json.WriteStartObject();
                 json.WriteString("db_path", result.OutputPath);
                 json.WriteString("replica", replica.Url.Scheme);
-                json.WriteString("txid", result.Txid.ToString());
+                if (result.OldBackup is { } old)
+                    OldBackupOutput.WriteState(json, old);
+                else
+                    json.WriteString("txid", result.Txid.ToString());
                 json.WriteNumber("duration_ms", (long)result.Duration.TotalMilliseconds);
                 json.WriteString("integrity_check", check.ToString().ToLowerInvariant());
                 json.WriteEndObject();

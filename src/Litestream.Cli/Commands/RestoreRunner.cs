@@ -146,12 +146,7 @@ internal sealed class RestoreRunner(CliServices services, ILogger log)
         for (var level = LtxFileInfo.SnapshotLevel; level >= LtxFileInfo.MinLevel; level--)
             await foreach (var _ in client.ListAsync(level, Txid.None, TimestampAccuracy.Listing, cancellationToken).ConfigureAwait(false))
                 return true;
-        if (await client.HasGenerationsAsync(cancellationToken).ConfigureAwait(false))
-            throw new CliException($"backup of litestream 0.3 in {client.Store.Location}: this version cannot restore it yet")
-            {
-                Hint = "litestream 0.3.13 restore",
-            };
-        return false;
+        return await client.HasGenerationsAsync(cancellationToken).ConfigureAwait(false);
     }
 
     private static CliException NoBackup(RestoreRequest request, ReplicaOptions replica) =>
@@ -164,6 +159,7 @@ internal sealed class RestoreRunner(CliServices services, ILogger log)
     private static Exception NoMatch(LitestreamException e, RestoreRequest request) =>
         request.Target switch
         {
+            { Generation: not null } => e,
             { Timestamp: not null } => new CliException("timestamp does not exist"),
             { Txid: not null } => new CliException("no matching backup files available"),
             _ => e,

@@ -20,6 +20,9 @@ internal static class Usage
               databases   list the databases of the configuration file
               ltx         list the transaction files of a replica
               points      list the states that can be restored
+              generations list the generations of backups that litestream 0.3 made
+              snapshots   list the snapshots of backups that litestream 0.3 made
+              wal         list the WAL segments of backups that litestream 0.3 made
               version     print the version
 
             'litestream COMMAND -h' tells more of a command.
@@ -68,6 +71,8 @@ internal static class Usage
               -o PATH                 file to make (default: DB_PATH)
               -timestamp TIME         last state before this time: 2026-01-31T12:00:00Z or "3d ago"
               -txid TXID              state after this transaction, 16 hex digits
+              -generation NAME        only this generation of a backup of litestream 0.3
+              -index INDEX            with -generation: up to the end of this WAL index, hex digits
               -replica NAME           only this replica of the configuration file
               -if-db-not-exists       do nothing if the file exists
               -if-replica-exists      do nothing if there is no backup
@@ -135,6 +140,23 @@ internal static class Usage
 
             """;
 
+    public static string Generations { get; } = OldBackups("generations", "the generations of backups that litestream 0.3 made");
+
+    public static string Snapshots { get; } = OldBackups("snapshots", "the snapshots of backups that litestream 0.3 made");
+
+    public static string Wal { get; } =
+        OldBackups(
+            "wal",
+            "the WAL segments of backups that litestream 0.3 made",
+            "  -generation NAME   only this generation\n",
+            """
+
+            Of a replica that litestream since 0.5 has written, and without -generation, it lists
+            the transaction files, as 'litestream ltx' does, with its flags -level and -json.
+
+            """
+        );
+
     public static string Version { get; } =
         """
             The version command prints the version.
@@ -144,6 +166,21 @@ internal static class Usage
 
             """;
 
+    private static string OldBackups(string command, string what, string flags = "", string note = "") =>
+        $$"""
+            The {{command}} command lists {{what}}.
+
+            Usage:
+              litestream {{command}} [FLAGS] DB_PATH
+              litestream {{command}} [FLAGS] REPLICA_URL
+
+            Flags:
+            {{flags}}  -replica NAME      only this replica of the configuration file
+              -config PATH       configuration file (default {{s_configPath}}, or LITESTREAM_CONFIG)
+              -no-expand-env     leave $NAME in the configuration file as it is
+            {{note}}
+            """;
+
     /// <summary>The help text of a command.</summary>
     public static string Of(string command) =>
         command switch
@@ -151,8 +188,11 @@ internal static class Usage
             "replicate" => Replicate,
             "restore" => Restore,
             "databases" => Databases,
-            "ltx" or "wal" => Ltx,
+            "ltx" => Ltx,
             "points" => Points,
+            "wal" => Wal,
+            "generations" => Generations,
+            "snapshots" => Snapshots,
             "version" => Version,
             _ => string.Create(CultureInfo.InvariantCulture, $"litestream {command} comes with a later version.\n"),
         };

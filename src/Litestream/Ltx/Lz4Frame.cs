@@ -3,12 +3,15 @@ using K4os.Compression.LZ4;
 
 namespace Litestream.Ltx;
 
-/// <summary>One page in the LZ4 frame format, as Litestream wrote pages before 0.5.16. Reading accepts every legal descriptor but dictionaries.</summary>
+/// <summary>
+/// One page in the LZ4 frame format, as Litestream wrote pages before 0.5.16. Reading accepts every legal descriptor but dictionaries. Frames of any length
+/// are read by <see cref="Lz4FrameStream"/>.
+/// </summary>
 internal static class Lz4Frame
 {
     private const uint Magic = 0x184D2204;
-    private const uint StoredFlag = 0x80000000;
-    private const int LeastDescriptor = 7;
+    internal const uint StoredFlag = 0x80000000;
+    internal const int LeastDescriptor = 7;
 
     // What Go's encoder writes: version 1, independent blocks of at most 64 KiB, content checksum; and the check byte of that.
     private static ReadOnlySpan<byte> WrittenDescriptor => [0x04, 0x22, 0x4D, 0x18, 0x64, 0x40, 0xA7];
@@ -113,7 +116,13 @@ internal static class Lz4Frame
         return frame.Independent || filled == 0 ? LZ4Codec.Decode(block, target) : LZ4Codec.Decode(block, target, page[..filled]);
     }
 
-    private static string? ReadDescriptor(ReadOnlySpan<byte> source, int pageSize, out Descriptor frame, out int needed)
+    /// <summary>Reads and checks what stands before the first block.</summary>
+    /// <param name="source">At least <see cref="LeastDescriptor"/> bytes from the frame's start.</param>
+    /// <param name="contentSize">Bytes that the content must have, when that is known.</param>
+    /// <param name="frame">What it says; its size is 0 when more bytes are needed.</param>
+    /// <param name="needed">Bytes of the descriptor.</param>
+    /// <returns>What is wrong with it as text; null when nothing is wrong so far.</returns>
+    internal static string? ReadDescriptor(ReadOnlySpan<byte> source, long? contentSize, out Descriptor frame, out int needed)
     {
         frame = default;
         needed = LeastDescriptor;
@@ -131,17 +140,20 @@ internal static class Lz4Frame
             return null;
         if (source[needed - 1] != (byte)(XxHash32.Hash(source[4..(needed - 1)]) >> 8))
             return "wrong check byte of an LZ4 frame descriptor";
-        if (hasContentSize && BinaryPrimitives.ReadUInt64LittleEndian(source[6..]) != (ulong)pageSize)
+        ulong? said = hasContentSize ? BinaryPrimitives.ReadUInt64LittleEndian(source[6..]) : null;
+        if (said is not null && contentSize is { } expected && said != (ulong)expected)
             return "an LZ4 frame for another page size";
-        frame = new Descriptor(needed, 1 << (8 + 2 * (sizes >> 4)), (flags & 0x20) != 0, (flags & 0x10) != 0, (flags & 0x04) != 0);
+        frame = new Descriptor(needed, 1 << (8 + 2 * (sizes >> 4)), (flags & 0x20) != 0, (flags & 0x10) != 0, (flags & 0x04) != 0, said);
         return null;
     }
 
-    private readonly record struct Descriptor(
+    /// <summary>What a frame says of itself.</summary>
+    internal readonly record struct Descriptor(
         int DescriptorSize,
         int MaxBlockSize,
         bool Independent,
         bool BlockChecksum,
-        bool ContentChecksum
+        bool ContentChecksum,
+        ulong? ContentSize
     );
 }

@@ -18,24 +18,15 @@ internal static class XxHash32
         var hash = P5;
         if (bytes.Length >= 16)
         {
-            uint a = unchecked(P1 + P2),
-                b = P2,
-                c = 0,
-                d = unchecked(0 - P1);
-            for (; bytes.Length >= 16; bytes = bytes[16..])
-            {
-                a = Round(a, bytes);
-                b = Round(b, bytes[4..]);
-                c = Round(c, bytes[8..]);
-                d = Round(d, bytes[12..]);
-            }
-            hash =
-                BitOperations.RotateLeft(a, 1)
-                + BitOperations.RotateLeft(b, 7)
-                + BitOperations.RotateLeft(c, 12)
-                + BitOperations.RotateLeft(d, 18);
+            var lanes = Lanes.Start;
+            bytes = lanes.Add(bytes);
+            hash = lanes.Join();
         }
-        hash += length;
+        return Finish(hash + length, bytes);
+    }
+
+    private static uint Finish(uint hash, ReadOnlySpan<byte> bytes)
+    {
         for (; bytes.Length >= 4; bytes = bytes[4..])
             hash = BitOperations.RotateLeft(hash + BinaryPrimitives.ReadUInt32LittleEndian(bytes) * P3, 17) * P4;
         foreach (var b in bytes)
@@ -47,4 +38,60 @@ internal static class XxHash32
 
     private static uint Round(uint accumulator, ReadOnlySpan<byte> bytes) =>
         BitOperations.RotateLeft(accumulator + BinaryPrimitives.ReadUInt32LittleEndian(bytes) * P2, 13) * P1;
+
+    /// <summary>The hash of bytes that come in pieces.</summary>
+    internal sealed class Running
+    {
+        private readonly byte[] _pending = new byte[16];
+        private Lanes _lanes = Lanes.Start;
+        private int _count;
+        private ulong _length;
+
+        /// <summary>Goes on over more bytes.</summary>
+        public void Add(ReadOnlySpan<byte> bytes)
+        {
+            _length += (uint)bytes.Length;
+            if (_count > 0)
+            {
+                var taken = Math.Min(16 - _count, bytes.Length);
+                bytes[..taken].CopyTo(_pending.AsSpan(_count));
+                _count += taken;
+                bytes = bytes[taken..];
+                if (_count < 16)
+                    return;
+                _lanes.Add(_pending);
+            }
+            var rest = _lanes.Add(bytes);
+            rest.CopyTo(_pending);
+            _count = rest.Length;
+        }
+
+        /// <summary>The hash of everything so far.</summary>
+        public uint Value() => Finish((_length >= 16 ? _lanes.Join() : P5) + (uint)_length, _pending.AsSpan(0, _count));
+    }
+
+    /// <summary>The four sums that run side by side over pieces of 16 bytes.</summary>
+    private struct Lanes(uint a, uint b, uint c, uint d)
+    {
+        public static Lanes Start => new(unchecked(P1 + P2), P2, 0, unchecked(0 - P1));
+
+        /// <summary>Takes all whole pieces; returns what is left.</summary>
+        public ReadOnlySpan<byte> Add(ReadOnlySpan<byte> bytes)
+        {
+            for (; bytes.Length >= 16; bytes = bytes[16..])
+            {
+                a = Round(a, bytes);
+                b = Round(b, bytes[4..]);
+                c = Round(c, bytes[8..]);
+                d = Round(d, bytes[12..]);
+            }
+            return bytes;
+        }
+
+        public readonly uint Join() =>
+            BitOperations.RotateLeft(a, 1)
+            + BitOperations.RotateLeft(b, 7)
+            + BitOperations.RotateLeft(c, 12)
+            + BitOperations.RotateLeft(d, 18);
+    }
 }

@@ -1,6 +1,7 @@
 using Litestream.IO;
 using Litestream.Ltx;
 using Litestream.Replicas;
+using Litestream.Restore.V3;
 using Microsoft.Extensions.Logging;
 
 namespace Litestream.Restore;
@@ -119,7 +120,7 @@ public sealed class DatabaseRestorer
             made = null;
             try
             {
-                Log.Restoring(_log, output, plan.Txid, client.Store.Location, plan.Files.Count, plan.SizeBytes);
+                LogStart(output, plan, client);
                 if (Path.GetDirectoryName(output) is { Length: > 0 } folder)
                     _files.CreateDirectory(folder);
                 var size = await AtomicFile
@@ -132,8 +133,8 @@ public sealed class DatabaseRestorer
                     )
                     .ConfigureAwait(false);
                 var duration = _time.GetElapsedTime(started);
-                Log.Restored(_log, output, plan.Txid, size, (long)duration.TotalMilliseconds);
-                return new RestoreResult(output, plan.Txid, size, duration);
+                LogEnd(output, plan, size, duration);
+                return new RestoreResult(output, plan.Txid, size, duration) { OldBackup = plan.OldBackup };
             }
             catch (LitestreamException exception) when (exception is { Error: LitestreamError.Corrupt, Hint: null, MaxTxid: not null })
             {
@@ -141,7 +142,11 @@ public sealed class DatabaseRestorer
                     throw;
                 throw WithHint(exception, hint);
             }
-            catch (LitestreamException exception) when (exception is { Error: LitestreamError.NotFound, Level: not null } && attempt == 1)
+            catch (LitestreamException exception)
+                when (exception.Error == LitestreamError.NotFound
+                    && (exception.Level is not null || plan.OldBackup is not null)
+                    && attempt == 1
+                )
             {
                 // Compaction and retention replace files while they are being read; what they held is elsewhere now.
                 Log.PlanningAgain(_log, exception.Message);
@@ -167,6 +172,31 @@ public sealed class DatabaseRestorer
         }
     }
 
+    private void LogStart(string output, RestorePlan plan, ReplicaClient client)
+    {
+        if (plan.OldBackup is { } old)
+            Log.RestoringOldBackup(
+                _log,
+                output,
+                client.Store.Location,
+                old.Generation,
+                old.Snapshot.Index,
+                old.Index,
+                old.Segments.Count,
+                old.SizeBytes
+            );
+        else
+            Log.Restoring(_log, output, plan.Txid, client.Store.Location, plan.Files.Count, plan.SizeBytes);
+    }
+
+    private void LogEnd(string output, RestorePlan plan, long size, TimeSpan duration)
+    {
+        if (plan.OldBackup is { } old)
+            Log.RestoredOldBackup(_log, output, old.Generation, old.Index, size, (long)duration.TotalMilliseconds);
+        else
+            Log.Restored(_log, output, plan.Txid, size, (long)duration.TotalMilliseconds);
+    }
+
     private async Task<long> WriteAsync(
         ReplicaClient client,
         RestorePlan plan,
@@ -178,6 +208,31 @@ public sealed class DatabaseRestorer
     {
         if (AccessOf(output, options) is null && Path.GetDirectoryName(output) is { Length: > 0 } folder)
             _files.CopyOwner(folder, output + AtomicFile.TemporarySuffix);
+        var size = plan.OldBackup is { } old
+            ? await new V3Restorer(client.Store, options.Parallelism, _time, _log)
+                .WriteAsync(old, stream, cancellationToken)
+                .ConfigureAwait(false)
+            : await WriteFilesAsync(client, plan, options, stream, cancellationToken).ConfigureAwait(false);
+        if (options.ForFollowing is not null)
+            await DatabaseHeader.SetRollbackModeAsync(stream, cancellationToken).ConfigureAwait(false);
+        await stream.FlushAsync(cancellationToken).ConfigureAwait(false);
+        await IntegrityCheck.RunAsync(output + AtomicFile.TemporarySuffix, options.IntegrityCheck, cancellationToken).ConfigureAwait(false);
+        // A download takes its time: somebody may have made a database there meanwhile.
+        CheckOutput(output);
+        cancellationToken.ThrowIfCancellationRequested();
+        if (options.ForFollowing is { } follow)
+            await follow(plan.Txid, cancellationToken).ConfigureAwait(false);
+        return size;
+    }
+
+    private async Task<long> WriteFilesAsync(
+        ReplicaClient client,
+        RestorePlan plan,
+        RestoreOptions options,
+        Stream stream,
+        CancellationToken cancellationToken
+    )
+    {
         var image = new DatabaseImage(stream);
         await using var closing = image.ConfigureAwait(false);
         var downloads = new RestoreDownloads(client, plan.Files, options.Parallelism, _time, cancellationToken);
@@ -198,17 +253,7 @@ public sealed class DatabaseRestorer
                 Log.Applied(_log, file.Level, file.FileName);
             }
         }
-        var size = await image.CompleteAsync(last!).ConfigureAwait(false);
-        if (options.ForFollowing is not null)
-            await DatabaseHeader.SetRollbackModeAsync(stream, cancellationToken).ConfigureAwait(false);
-        await stream.FlushAsync(cancellationToken).ConfigureAwait(false);
-        await IntegrityCheck.RunAsync(output + AtomicFile.TemporarySuffix, options.IntegrityCheck, cancellationToken).ConfigureAwait(false);
-        // A download takes its time: somebody may have made a database there meanwhile.
-        CheckOutput(output);
-        cancellationToken.ThrowIfCancellationRequested();
-        if (options.ForFollowing is { } follow)
-            await follow(plan.Txid, cancellationToken).ConfigureAwait(false);
-        return size;
+        return await image.CompleteAsync(last!).ConfigureAwait(false);
     }
 
     private static async Task<LtxHeader> ApplyAsync(

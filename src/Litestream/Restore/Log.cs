@@ -47,4 +47,47 @@ internal static partial class Log
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Replica} cannot serve this restore: {Reason}")]
     public static partial void ReplicaCannotServe(ILogger logger, string replica, string reason);
+
+    [LoggerMessage(
+        Level = LogLevel.Information,
+        Message = "restoring {Output} from a backup of Litestream 0.3 in {Replica}: generation {Generation}, snapshot {Snapshot}, up to index {Index}, {Segments} WAL segments, {Bytes} bytes"
+    )]
+    public static partial void RestoringOldBackup(
+        ILogger logger,
+        string output,
+        string replica,
+        string generation,
+        uint snapshot,
+        uint index,
+        int segments,
+        long bytes
+    );
+
+    [LoggerMessage(
+        Level = LogLevel.Information,
+        Message = "restored {Output} from generation {Generation} up to index {Index}: {Bytes} bytes in {Milliseconds} ms"
+    )]
+    public static partial void RestoredOldBackup(
+        ILogger logger,
+        string output,
+        string generation,
+        uint index,
+        long bytes,
+        long milliseconds
+    );
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "applied {Segment}")]
+    public static partial void AppliedOldSegment(ILogger logger, string segment);
+
+    [LoggerMessage(
+        Level = LogLevel.Warning,
+        Message = "the restore stops before {Segment}: it is of {Time}, after the wished moment, although later segments are not"
+    )]
+    public static partial void OldBackupStopsEarly(ILogger logger, string segment, string time);
+
+    [LoggerMessage(
+        Level = LogLevel.Warning,
+        Message = "{Segment} ends inside a transaction: restored to the commit before it, at byte {Offset} of the WAL"
+    )]
+    public static partial void OldBackupEndsInsideTransaction(ILogger logger, string segment, long offset);
 }

@@ -1,70 +1,68 @@
-using System.Text.RegularExpressions;
 using Litestream.Replicas;
+using Litestream.Restore.V3;
 
 namespace Litestream.Restore;
 
 /// <summary>
-/// Backups of Litestream 0.3 beside LTX files: they are not read, but must not be forgotten either. After an upgrade or a rollback they can hold the state
-/// that was asked for, and to give an older one, or to say that there is no backup, would be wrong without a word.
+/// Backups of Litestream 0.3 beside LTX files. After an upgrade or a rollback they can hold the state that was asked for: the layout whose state is the
+/// newest counts, where 0.5 gives the older one until its first snapshot exists, without a word.
 /// </summary>
-internal static partial class OldBackups
+internal static class OldBackups
 {
-    /// <summary>Fails when old backups up to the target's moment are newer than the plan.</summary>
-    public static async Task ThrowIfNewerAsync(
+    /// <summary>A plan for an old backup alone: the target names what only those have, or there is nothing else.</summary>
+    /// <exception cref="LitestreamException">As <see cref="V3Planner.Plan"/>.</exception>
+    public static async Task<RestorePlan> PlanAsync(ReplicaClient client, RestoreTarget target, CancellationToken cancellationToken)
+    {
+        if (target.Txid is not null)
+            throw new LitestreamException(
+                LitestreamError.InvalidConfiguration,
+                "a generation and an index name states of Litestream 0.3, a transaction one of 0.5: restore to one of them"
+            );
+        return Wrap(V3Planner.Plan(await V3Backup.ListAsync(client.Store, cancellationToken).ConfigureAwait(false), target));
+    }
+
+    /// <summary>The plan for the old backups when their newest object up to the target's moment is newer than <paramref name="plan"/>; else that plan.</summary>
+    public static async Task<RestorePlan> NewerAsync(
         ReplicaClient client,
         RestorePlan plan,
         RestoreTarget target,
         CancellationToken cancellationToken
     )
     {
-        if (await NewestAsync(client, target.Timestamp, cancellationToken).ConfigureAwait(false) is { } newest && newest > plan.Timestamp)
-            throw new LitestreamException(
-                LitestreamError.InvalidConfiguration,
-                $"the replica's newest state is of {RestorePlan.Format(newest)}, in backups of Litestream 0.3 (generations/), which this version does not restore"
-            )
-            {
-                Hint =
-                    $"restore it with Litestream 0.3 or 0.5; the newest state in LTX files is transaction {plan.Txid} of {RestorePlan.Format(plan.Timestamp)}",
-            };
-    }
-
-    /// <summary>Fails when there are old backups up to the target's moment.</summary>
-    public static async Task ThrowIfAnyAsync(
-        ReplicaClient client,
-        RestoreTarget target,
-        Exception cause,
-        CancellationToken cancellationToken
-    )
-    {
-        if (await NewestAsync(client, target.Timestamp, cancellationToken).ConfigureAwait(false) is not null)
-            throw new LitestreamException(
-                LitestreamError.InvalidConfiguration,
-                "the replica holds this state only as backups of Litestream 0.3 (generations/), which this version does not restore",
-                cause
-            )
-            {
-                Hint = "restore it with Litestream 0.3 or 0.5",
-            };
-    }
-
-    /// <summary>Time of the newest snapshot or WAL segment, of those not after a moment; null when there are none.</summary>
-    private static async Task<DateTimeOffset?> NewestAsync(
-        ReplicaClient client,
-        DateTimeOffset? notAfter,
-        CancellationToken cancellationToken
-    )
-    {
-        DateTimeOffset? newest = null;
-        await foreach (var stored in client.Store.ListAsync("generations/", null, cancellationToken).ConfigureAwait(false))
+        var backup = await V3Backup.ListAsync(client.Store, cancellationToken).ConfigureAwait(false);
+        if (Newest(backup, target.Timestamp) is not { } newest || newest <= plan.Timestamp)
+            return plan;
+        try
         {
-            if (!KeyOfOldBackup().IsMatch(stored.Key) || stored.LastModified > notAfter)
-                continue;
-            if (newest is null || stored.LastModified > newest)
-                newest = stored.LastModified;
+            return Wrap(V3Planner.Plan(backup, target));
         }
-        return newest;
+        catch (LitestreamException exception)
+        {
+            throw new LitestreamException(
+                exception.Error,
+                $"the newest state is in a backup of Litestream 0.3: {exception.Message}",
+                exception
+            )
+            {
+                Hint = $"the newest state in LTX files: -txid {plan.Txid} ({RestorePlan.Format(plan.Timestamp)})",
+            };
+        }
     }
 
-    [GeneratedRegex(@"^generations/[0-9a-f]{16}/(snapshots/[0-9a-f]{8}\.snapshot|wal/[0-9a-f]{8}_[0-9a-f]{8}\.wal)\.lz4$")]
-    private static partial Regex KeyOfOldBackup();
+    /// <summary>The plan for the old backups when there are any; null when there are none.</summary>
+    public static async Task<RestorePlan?> AnyAsync(ReplicaClient client, RestoreTarget target, CancellationToken cancellationToken)
+    {
+        var backup = await V3Backup.ListAsync(client.Store, cancellationToken).ConfigureAwait(false);
+        return backup.IsEmpty ? null : Wrap(V3Planner.Plan(backup, target));
+    }
+
+    private static RestorePlan Wrap(V3Plan plan) => new([], default, plan.Timestamp) { OldBackup = plan };
+
+    /// <summary>Time of the newest object, of those not after a moment; null when there are none.</summary>
+    private static DateTimeOffset? Newest(V3Backup backup, DateTimeOffset? notAfter) =>
+        backup
+            .Generations.SelectMany(g => g.Snapshots.Select(s => s.Timestamp).Concat(g.Segments.Select(s => s.Timestamp)))
+            .Where(time => !(time > notAfter))
+            .Select(time => (DateTimeOffset?)time)
+            .Max();
 }

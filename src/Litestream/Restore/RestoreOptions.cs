@@ -1,4 +1,5 @@
 using Litestream.Ltx;
+using Litestream.Restore.V3;
 
 namespace Litestream.Restore;
 
@@ -17,9 +18,15 @@ public enum IntegrityCheckMode
 
 /// <summary>Which state of the database is wanted. Both null: the newest.</summary>
 /// <param name="Txid">Exactly the state after this transaction.</param>
-/// <param name="Timestamp">The newest state strictly before this moment.</param>
+/// <param name="Timestamp">The newest state strictly before this moment; of backups of Litestream 0.3 what was stored not after it.</param>
 public sealed record RestoreTarget(Txid? Txid = null, DateTimeOffset? Timestamp = null)
 {
+    /// <summary>Only this generation of the backups of Litestream 0.3, 16 hex digits. Default: null, LTX files and all generations.</summary>
+    public string? Generation { get; init; }
+
+    /// <summary>Up to the end of this WAL index of <see cref="Generation"/>. Default: null, all of them.</summary>
+    public uint? Index { get; init; }
+
     /// <summary>The newest state.</summary>
     public static RestoreTarget Latest { get; } = new();
 }
@@ -56,11 +63,14 @@ public sealed record RestoreOptions
 
 /// <summary>What a restore did.</summary>
 /// <param name="OutputPath">The file made.</param>
-/// <param name="Txid">The state it holds.</param>
+/// <param name="Txid">The state it holds; <see cref="Txid.None"/> for one of Litestream 0.3.</param>
 /// <param name="SizeBytes">Its size.</param>
 /// <param name="Duration">Time taken.</param>
 public sealed record RestoreResult(string OutputPath, Txid Txid, long SizeBytes, TimeSpan Duration)
 {
     /// <summary>Which of several replicas it came from, from 0; 0 with a single one.</summary>
     public int ReplicaIndex { get; init; }
+
+    /// <summary>The backup of Litestream 0.3 that it came from; null for LTX files.</summary>
+    public V3Plan? OldBackup { get; init; }
 }

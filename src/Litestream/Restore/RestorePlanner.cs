@@ -13,8 +13,8 @@ public static class RestorePlanner
     /// <exception cref="LitestreamException">
     /// <see cref="LitestreamError.NotFound"/>: no backup, or not that state; the hint names the nearest ones.
     /// <see cref="LitestreamError.Gap"/>: transactions before it are missing; <see cref="LitestreamException.MinTxid"/> and
-    /// <see cref="LitestreamException.MaxTxid"/> name them. <see cref="LitestreamError.InvalidConfiguration"/>: a target that contradicts itself, or the
-    /// state is in backups of Litestream 0.3. With the newest state as target, <see cref="LitestreamError.NotFound"/> means an empty replica.
+    /// <see cref="LitestreamException.MaxTxid"/> name them. <see cref="LitestreamError.InvalidConfiguration"/>: a target that contradicts itself. With the
+    /// newest state as target, <see cref="LitestreamError.NotFound"/> means an empty replica.
     /// </exception>
     public static async Task<RestorePlan> PlanAsync(ReplicaClient client, RestoreTarget target, CancellationToken cancellationToken)
     {
@@ -27,12 +27,14 @@ public static class RestorePlanner
             );
         if (target.Txid is { IsNone: true })
             throw new LitestreamException(LitestreamError.InvalidConfiguration, "there is no transaction 0");
+        if (target.Generation is not null || target.Index is not null)
+            return await OldBackups.PlanAsync(client, target, cancellationToken).ConfigureAwait(false);
         // Only a time needs the times of the headers; they can cost a request a file.
         var times = target.Timestamp is null ? TimestampAccuracy.Listing : TimestampAccuracy.Exact;
         var plan = await PlanAsync(client, target, times, cancellationToken).ConfigureAwait(false);
-        if (target.Txid is null)
-            await OldBackups.ThrowIfNewerAsync(client, plan, target, cancellationToken).ConfigureAwait(false);
-        return plan;
+        return target.Txid is not null || plan.OldBackup is not null
+            ? plan
+            : await OldBackups.NewerAsync(client, plan, target, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Every state that can be restored, ascending.</summary>
@@ -223,7 +225,8 @@ public static class RestorePlanner
         }
         catch (LitestreamException exception) when (exception.Error == LitestreamError.NotFound && target.Txid is null)
         {
-            await OldBackups.ThrowIfAnyAsync(client, target, exception, cancellationToken).ConfigureAwait(false);
+            if (await OldBackups.AnyAsync(client, target, cancellationToken).ConfigureAwait(false) is { } old)
+                return old;
             throw;
         }
     }

@@ -11,7 +11,7 @@ public sealed class MountedCommandTests
     [Theory]
     [InlineData("host litestream databases -json -config $CONFIG", 0, "[]\n", "")]
     [InlineData("host litestream databases --json --config=$CONFIG", 0, "[]\n", "")]
-    [InlineData("host litestream snapshots", 1, "", "Error: litestream snapshots: unknown command\n")]
+    [InlineData("host litestream paint", 1, "", "Error: litestream paint: unknown command\n")]
     [InlineData("host litestream restore -integrity-check maybe", 1, "", "Error: invalid -integrity-check value: maybe\n")]
     public async Task Mounted_RunsAsTheProgramItself(string line, int exit, string output, string error)
     {

@@ -97,7 +97,8 @@ public class Lz4FrameTests
         : length == 0 ? "incomplete"
         : Lz4Frame.Read(frame.AsSpan(0, length), new byte[512]);
 
-    private static byte[] Build(
+    /// <summary>A frame of any legal kind.</summary>
+    internal static byte[] Build(
         byte[] page,
         int blockSizeId,
         bool dependent,

@@ -49,16 +49,29 @@ public class RestoreHealthyReplicasTests
     }
 }
 
-/// <summary>Replicas that hold the layout of Litestream 0.3 and that of 0.5 side by side.</summary>
-public class RestoreUpgradedReplicasTests
+/// <summary>Every replica that the genuine 0.3.13 wrote, also those that 0.5.17 went on with, at every listed point.</summary>
+public class RestoreOldBackupsTests
 {
+    public static TheoryData<string> Cases => RestoreCases.Of("v3", _ => true);
+
+    public static TheoryData<string> DamagedCases => RestoreCases.Of("v3-errors", _ => true);
+
     [Theory]
-    [InlineData("upgrade")]
-    [InlineData("upgrade-rolled-back")]
-    public async Task Restore_BothLayouts_GivesTheNewOneAndRefusesTheOldOne(string name)
+    [Trait("Scenario", "I21")]
+    [MemberData(nameof(Cases))]
+    public async Task Restore_GenuineOldBackup_GivesTheExpectedDatabaseAtEveryPoint(string name)
     {
         using var fixture = await RestoreFixture.OpenAsync("v3", name);
-        Assert.Empty(await fixture.RunUpgradeAsync());
+        Assert.Empty(await fixture.RunAsync());
+    }
+
+    [Theory]
+    [Trait("Scenario", "I21")]
+    [MemberData(nameof(DamagedCases))]
+    public async Task Restore_DamagedOldBackup_FailsClosedOrGivesTheRightState(string name)
+    {
+        using var fixture = await RestoreFixture.OpenAsync("v3-errors", name);
+        Assert.Empty(await fixture.RunAsync());
     }
 }
 
