@@ -70,7 +70,7 @@ internal static partial class Log
     [LoggerMessage(
         15,
         LogLevel.Warning,
-        "{Database}: replica {Replica} ({Location}) also holds backups of Litestream 0.3 (generations/); they are left alone and stay restorable with Litestream 0.3"
+        "{Database}: replica {Replica} ({Location}) also holds backups of Litestream 0.3 (generations/); they are left alone and stay restorable"
     )]
     internal static partial void HoldsGenerations(this ILogger log, string database, string replica, string location);
 

@@ -22,7 +22,7 @@ public sealed class OldBackupCommandTests : IDisposable
         using var fixture = await RestoreFixture.OpenAsync("v3", "snapshots");
         var url = $"file://{fixture.Replica}";
         string[] args = [.. line.Replace("GENERATION", Generation(fixture), StringComparison.Ordinal).Split(' '), url];
-        var genuine = await TestProcess.RunAsync(Litestream03.Program(), args);
+        var genuine = await TestProcess.RunAsync(Litestream03.Program(), args, cancellationToken: TestContext.Current.CancellationToken);
         var ours = await CliRun.Of(args);
         Assert.Equal((0, ""), (ours.Exit, ours.Error));
         // The order of rows is that of a folder there, and the width of a column is rounded up to its separator: the cells count.
@@ -33,7 +33,11 @@ public sealed class OldBackupCommandTests : IDisposable
     public async Task Generations_OfAGenuineReplica_HasTheGenuineColumns()
     {
         using var fixture = await RestoreFixture.OpenAsync("v3", "generations");
-        var genuine = await TestProcess.RunAsync(Litestream03.Program(), ["generations", $"file://{fixture.Replica}"]);
+        var genuine = await TestProcess.RunAsync(
+            Litestream03.Program(),
+            ["generations", $"file://{fixture.Replica}"],
+            cancellationToken: TestContext.Current.CancellationToken
+        );
         var ours = await CliRun.Of("generations", $"file://{fixture.Replica}");
         Assert.Equal((0, ""), (ours.Exit, ours.Error));
         Assert.Equal(4, Cells(ours.Out).Count);
