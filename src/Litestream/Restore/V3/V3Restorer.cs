@@ -77,7 +77,18 @@ internal sealed class V3Restorer
                 previous = segment;
             }
         }
-        applier.Truncate();
+        var last = plan.Segments.Count > 0 ? plan.Segments[^1].ToString() : plan.Snapshot.ToString();
+        await Named(
+                last,
+                plan.Segments.Count > 0 ? plan.Segments[^1].Key : plan.Snapshot.Key,
+                null,
+                () =>
+                {
+                    applier.Truncate();
+                    return Task.FromResult(true);
+                }
+            )
+            .ConfigureAwait(false);
         return (output.Length, applier.IsBetweenTransactions ? null : applier.CommittedOffset);
     }
 

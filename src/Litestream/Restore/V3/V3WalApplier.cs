@@ -59,7 +59,7 @@ internal sealed class V3WalApplier : IDisposable
     {
         if (segment.Index != _index)
             StartIndex(segment.Index);
-        if (segment.Offset != (ulong)_offset)
+        if (segment.Offset > (ulong)_offset)
             throw new LitestreamException(
                 LitestreamError.Gap,
                 string.Create(
@@ -69,6 +69,8 @@ internal sealed class V3WalApplier : IDisposable
             );
         if (_offset == 0)
             await ReadHeaderAsync(content, cancellationToken).ConfigureAwait(false);
+        else if (!await SkipKnownAsync((long)segment.Offset, content, cancellationToken).ConfigureAwait(false))
+            return;
         while (stopAt is null || _offset < stopAt)
         {
             var count = await content
@@ -84,7 +86,14 @@ internal sealed class V3WalApplier : IDisposable
     }
 
     /// <summary>Gives the file the length of the last commit, as SQLite does at the end of a checkpoint.</summary>
-    public void Truncate() => _database.SetLength((long)Pages * _pageSize);
+    /// <exception cref="LitestreamException"><see cref="LitestreamError.Corrupt"/>: pages at its end are in none of the objects.</exception>
+    public void Truncate()
+    {
+        // Only at an end: a snapshot may be newer than the beginning of its index, and shorter than the database was then.
+        if (Pages > _highest)
+            throw Corrupt($"the last commit makes a database of {Pages} pages, but the last page in the backup is {_highest}");
+        _database.SetLength((long)Pages * _pageSize);
+    }
 
     public void Dispose() => ArrayPool<byte>.Shared.Return(_buffer);
 
@@ -117,6 +126,33 @@ internal sealed class V3WalApplier : IDisposable
         (_wal, _running, _offset) = (wal, wal.Checksum, WalHeader.Size);
     }
 
+    /// <summary>
+    /// Passes over frames that a segment before this one held already. A program that is killed between two uploads writes the first segment again when it
+    /// is back, by then a longer one. (0.3.13 itself restores such a backup only up to there, without a word.)
+    /// </summary>
+    /// <returns>False when the segment has nothing more.</returns>
+    private async Task<bool> SkipKnownAsync(long from, Stream content, CancellationToken cancellationToken)
+    {
+        if (from < WalHeader.Size || (from - WalHeader.Size) % _frameSize != 0)
+            throw Corrupt("it begins inside a frame of the segment before it");
+        for (var at = from; at < _offset; at += _frameSize)
+        {
+            var bytes = _buffer.AsMemory(0, _frameSize);
+            var count = await content
+                .ReadAtLeastAsync(bytes, _frameSize, throwOnEndOfStream: false, cancellationToken)
+                .ConfigureAwait(false);
+            if (count == 0)
+                return false;
+            if (count < _frameSize)
+                throw Corrupt("it ends inside a frame");
+            // The last of them must be the frame that we stand behind.
+            var frame = WalFrameHeader.Read(bytes.Span);
+            if (at + _frameSize == _offset && (frame.Checksum != _running || frame.Salt != _wal!.Value.Salt))
+                throw Corrupt("it holds other frames than the segment before it");
+        }
+        return true;
+    }
+
     /// <summary>The frame in the buffer, when it is what SQLite wrote.</summary>
     private WalFrameHeader Prove()
     {
@@ -144,8 +180,6 @@ internal sealed class V3WalApplier : IDisposable
         IsBetweenTransactions = frame.IsCommit;
         if (!frame.IsCommit)
             return;
-        if (frame.CommitPages > _highest)
-            throw Corrupt($"a commit makes a database of {frame.CommitPages} pages, but the last page so far is {_highest}");
         (Pages, CommittedOffset) = (frame.CommitPages, _offset);
     }
 

@@ -21,6 +21,7 @@ internal sealed class V3History : IAsyncDisposable
         _random = new Random(seed);
         _folder = folder;
         _app = new RandomApp(Source, _random);
+        Note();
         File.WriteAllText(
             folder.Combine("litestream.yml"),
             $"""
@@ -37,6 +38,9 @@ internal sealed class V3History : IAsyncDisposable
             """
         );
     }
+
+    /// <summary>Every state that the application made, as <see cref="LogicalDump"/> hashes, which leave the tables of 0.3.13 out.</summary>
+    internal HashSet<string> States { get; } = [];
 
     internal string Source => _folder.Combine("app.db");
 
@@ -74,16 +78,28 @@ internal sealed class V3History : IAsyncDisposable
             case 0:
                 await StopAsync();
                 for (var i = _random.Next(4); i > 0; i--)
-                    _app.Act();
+                    Act();
                 await StartAsync(cancellationToken);
                 break;
             case < 6:
                 await Task.Delay(_random.Next(10, 120), cancellationToken);
                 break;
             default:
-                _app.Act();
+                Act();
                 break;
         }
+    }
+
+    private void Act()
+    {
+        _app.Act();
+        Note();
+    }
+
+    private void Note()
+    {
+        using var connection = TestDatabase.Open(Source);
+        States.Add(LogicalDump.Hash(connection));
     }
 
     private async Task StartAsync(CancellationToken cancellationToken)

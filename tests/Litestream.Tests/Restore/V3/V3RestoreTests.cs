@@ -356,6 +356,26 @@ public sealed class V3RestoreTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task SegmentsThatOverlap_AreAppliedOnceAndMustAgree()
+    {
+        // What a killed and restarted 0.3.13 leaves: the first segment written again, longer, beside the second one.
+        var wal = _backup.Wal().Frame(2, 4, 11).Frame(3, 4, 12).Frame(4, 4, 13);
+        var bytes = wal.ToArray();
+        _backup.Snapshot(V3Sample.A, 0, V3Sample.Database(1, 2, 3));
+        _backup.Put(V3Sample.SegmentKey(V3Sample.A, 0, 0), V3Sample.Compress(bytes[..0x450]));
+        _backup.Put(V3Sample.SegmentKey(V3Sample.A, 0, 0x238), V3Sample.Compress(bytes[0x238..0x450]));
+        Assert.Equal(V3Sample.Database(11, 12, 3), await _backup.RestoreAsync());
+        _backup.Put(V3Sample.SegmentKey(V3Sample.A, 0, 0x238), V3Sample.Compress(bytes[0x238..]));
+        Assert.Equal(V3Sample.Database(11, 12, 13), await _backup.RestoreAsync());
+        var other = _backup.Wal().Frame(2, 4, 11).Frame(3, 4, 99).Frame(4, 4, 13).ToArray();
+        _backup.Put(V3Sample.SegmentKey(V3Sample.A, 0, 0x238), V3Sample.Compress(other[0x238..]));
+        Assert.Contains("other frames", (await _backup.FailAsync()).Message, StringComparison.Ordinal);
+        Assert.True(_backup.Store.Remove(V3Sample.SegmentKey(V3Sample.A, 0, 0x238)));
+        _backup.Put(V3Sample.SegmentKey(V3Sample.A, 0, 0x240), V3Sample.Compress(bytes[0x240..]));
+        Assert.Contains("begins inside a frame", (await _backup.FailAsync()).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task WishesThatContradictThemselves_AreRefused()
     {
         Simple();
