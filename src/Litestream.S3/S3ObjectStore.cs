@@ -17,6 +17,9 @@ public sealed class S3ObjectStore : ObjectStore
     private const int DeleteBatch = 1000;
     private const string MetadataPrefix = "x-amz-meta-";
 
+    // A page may be empty, or out of order; so many behind each other that bring no later key are a circle.
+    private const int MaxIdlePages = 1000;
+
     private readonly S3Options _options;
     private readonly TimeProvider _time;
     private readonly S3Connection _connection;
@@ -70,6 +73,8 @@ public sealed class S3ObjectStore : ObjectStore
     )
     {
         string? continuation = null;
+        string? highest = null;
+        var idlePages = 0;
         do
         {
             var request = new ListObjectsV2Request
@@ -84,12 +89,26 @@ public sealed class S3ObjectStore : ObjectStore
                 .ConfigureAwait(false);
             foreach (var found in page.S3Objects ?? [])
             {
-                var key = found.Key[_options.KeyRoot.Length..];
+                // A server that takes no notice of the prefix: what was not asked for is no answer.
+                if (found.Key is not { } full || !full.StartsWith(request.Prefix, StringComparison.Ordinal))
+                    continue;
+                if (found.Size is not (null or >= 0))
+                    throw BadListing(request.Prefix, $"an object of {found.Size} bytes");
+                var key = full[_options.KeyRoot.Length..];
                 // The folder itself, as some tools make it, and servers that do not know start-after.
                 if (key.Length > 0 && (after is null || string.CompareOrdinal(key, after) > 0))
                     yield return new StoredObject(key, found.Size ?? 0, ToTime(found.LastModified), Unquoted(found.ETag));
             }
-            continuation = page.IsTruncated == true ? page.NextContinuationToken : null;
+            var next = page.IsTruncated == true ? page.NextContinuationToken : null;
+            // Half a listing taken for a whole one would restore an old state without a word.
+            if (page.IsTruncated == true && string.IsNullOrEmpty(next))
+                throw BadListing(request.Prefix, "more is to come, but not how to ask for it");
+            var last = page.S3Objects?.MaxBy(found => found.Key, StringComparer.Ordinal)?.Key;
+            idlePages = string.CompareOrdinal(last, highest) > 0 ? 0 : idlePages + 1;
+            highest = idlePages == 0 ? last : highest;
+            if (next is not null && (next == continuation || idlePages > MaxIdlePages))
+                throw BadListing(request.Prefix, "the same page again and again");
+            continuation = next;
         } while (continuation is not null);
     }
 
@@ -214,6 +233,13 @@ public sealed class S3ObjectStore : ObjectStore
                 await DeleteOneAsync(key, cancellationToken).ConfigureAwait(false);
         }
     }
+
+    private LitestreamException BadListing(string prefix, string said) =>
+        new(LitestreamError.Unavailable, $"s3: cannot list {prefix} in {_options.Location}: the server answers {said}")
+        {
+            IsTransient = true,
+            Path = prefix,
+        };
 
     private static string? Unquoted(string? tag) => tag?.Trim('"');
 

@@ -8,9 +8,13 @@ internal sealed class YamlDocument
 {
     private const int MaxDepth = 64;
 
+    // Values with every alias counted as what it stands for: a few lines can stand for billions.
+    private const int MaxValues = 100_000;
+
     private readonly string _file;
     private readonly IParser _parser;
-    private readonly Dictionary<AnchorName, ConfigNode> _anchors = [];
+    private readonly Dictionary<AnchorName, (ConfigNode Value, int Count)> _anchors = [];
+    private int _values;
 
     private YamlDocument(string file, string text)
     {
@@ -63,25 +67,36 @@ internal sealed class YamlDocument
         if (depth > MaxDepth)
             throw ConfigError.At(place, "values are nested too deeply", null);
         if (_parser.TryConsume<AnchorAlias>(out var alias))
-            return _anchors.GetValueOrDefault(alias.Value)
-                ?? throw ConfigError.At(place, $"unknown anchor '{alias.Value}'", $"&{alias.Value} before its first use");
+        {
+            if (!_anchors.TryGetValue(alias.Value, out var named))
+                throw ConfigError.At(place, $"unknown anchor '{alias.Value}'", $"&{alias.Value} before its first use");
+            Count(named.Count, place);
+            return named.Value;
+        }
+        var before = _values;
+        Count(1, place);
         if (_parser.TryConsume<Scalar>(out var scalar))
-            return Named(scalar, new ConfigScalar(place, scalar.Value, scalar.IsPlainImplicit && scalar.Style == ScalarStyle.Plain));
+            return Named(
+                scalar,
+                before,
+                new ConfigScalar(place, scalar.Value, scalar.IsPlainImplicit && scalar.Style == ScalarStyle.Plain)
+            );
         if (_parser.TryConsume<SequenceStart>(out var sequence))
         {
             var items = new List<ConfigNode>();
             while (!_parser.TryConsume<SequenceEnd>(out _))
                 items.Add(Node(depth + 1));
-            return Named(sequence, new ConfigSequence(place, items));
+            return Named(sequence, before, new ConfigSequence(place, items));
         }
         var start = _parser.Consume<MappingStart>();
-        return Named(start, Mapping(place, depth));
+        return Named(start, before, Mapping(place, depth));
     }
 
     private ConfigMapping Mapping(ConfigPlace place, int depth)
     {
         var entries = new List<ConfigEntry>();
         var merged = new List<ConfigEntry>();
+        var known = new Dictionary<string, ConfigEntry>(StringComparer.Ordinal);
         while (!_parser.TryConsume<MappingEnd>(out _))
         {
             if (Node(depth + 1) is not ConfigScalar key)
@@ -89,13 +104,17 @@ internal sealed class YamlDocument
             var value = Node(depth + 1);
             if (key is { Value: "<<", IsPlain: true })
                 merged.AddRange(Merge(value));
-            else if (entries.Find(e => e.Key == key.Value) is { } first)
+            else if (known.TryGetValue(key.Value, out var first))
                 throw ConfigError.At(key.Place, $"key '{key.Value}' stands twice in one group (first on line {first.KeyPlace.Line})", null);
             else
-                entries.Add(new ConfigEntry(key.Value, key.Place, value));
+            {
+                var entry = new ConfigEntry(key.Value, key.Place, value);
+                known.Add(key.Value, entry);
+                entries.Add(entry);
+            }
         }
         foreach (var entry in merged)
-            if (!entries.Exists(e => e.Key == entry.Key))
+            if (known.TryAdd(entry.Key, entry))
                 entries.Add(entry);
         return new ConfigMapping(place, entries);
     }
@@ -108,11 +127,18 @@ internal sealed class YamlDocument
             _ => throw ConfigError.At(value.Place, "'<<' takes a group of keys", "<<: *NAME"),
         };
 
-    private ConfigNode Named(NodeEvent node, ConfigNode value)
+    private ConfigNode Named(NodeEvent node, int before, ConfigNode value)
     {
         if (!node.Anchor.IsEmpty)
-            _anchors[node.Anchor] = value;
+            _anchors[node.Anchor] = (value, _values - before);
         return value;
+    }
+
+    private void Count(int values, ConfigPlace place)
+    {
+        _values += values;
+        if (_values > MaxValues)
+            throw ConfigError.At(place, $"more than {MaxValues} values, with what the aliases stand for", null);
     }
 
     private ConfigPlace Place(Mark mark) => new(_file, (int)mark.Line, (int)mark.Column);

@@ -225,7 +225,10 @@ public sealed partial class ReplicaUrl : IEquatable<ReplicaUrl>
             if (i + 2 >= text.Length || !char.IsAsciiHexDigit(text[i + 1]) || !char.IsAsciiHexDigit(text[i + 2]))
                 throw Invalid($"'%' without two hex digits in the URL ({(IsSecret(where) ? "***" : where)})", "write a literal '%' as %25");
         }
-        return Uri.UnescapeDataString(text);
+        var decoded = Uri.UnescapeDataString(text);
+        return decoded.Contains('\0', StringComparison.Ordinal)
+            ? throw Invalid($"a zero byte (%00) in the URL ({(IsSecret(where) ? "***" : where)})")
+            : decoded;
     }
 
     private static string TrimEnd(string path) => path.Length > 1 ? System.IO.Path.TrimEndingDirectorySeparator(path) : path;

@@ -30,20 +30,19 @@ internal readonly record struct WalIndexHeader(
     /// <summary>The WAL was never written since it was made.</summary>
     internal static WalIndexHeader Empty(int pageSize) => new(pageSize, 0, 0, default, WalSalt.None, false, 0);
 
+    /// <exception cref="LitestreamException"><see cref="LitestreamError.Database"/>: these bytes are no such header.</exception>
     internal static WalIndexHeader Read(ReadOnlySpan<byte> bytes)
     {
+        if (bytes.Length < Size)
+            throw Unknown($"{bytes.Length} bytes");
         var words = MemoryMarshal.Cast<byte, uint>(bytes);
-        int pageSize = MemoryMarshal.Read<ushort>(bytes[14..]);
+        var pageSize = MemoryMarshal.Read<ushort>(bytes[14..]) is var size && size == 1 ? 65536 : size;
         if (words[0] != Version || bytes[12] == 0)
-            throw new LitestreamException(
-                LitestreamError.Database,
-                $"this SQLite library lays out its wal-index in an unknown way (version {words[0]}, initialised {bytes[12]})"
-            )
-            {
-                Hint = "use the SQLite library that comes with SQLitePCLRaw.bundle_e_sqlite3 3.0.5",
-            };
+            throw Unknown($"version {words[0]}, initialised {bytes[12]}");
+        if (pageSize < 512 || !int.IsPow2(pageSize))
+            throw Unknown($"page size {pageSize}");
         return new WalIndexHeader(
-            pageSize == 1 ? 65536 : pageSize,
+            pageSize,
             words[4],
             words[5],
             new WalChecksum(words[6], words[7]),
@@ -53,6 +52,12 @@ internal readonly record struct WalIndexHeader(
             words[2]
         );
     }
+
+    private static LitestreamException Unknown(string what) =>
+        new(LitestreamError.Database, $"this SQLite library lays out its wal-index in an unknown way ({what})")
+        {
+            Hint = "use the SQLite library that comes with SQLitePCLRaw.bundle_e_sqlite3 3.0.5",
+        };
 
     /// <summary>Byte offset in the WAL just behind the last committed frame.</summary>
     internal long EndOffset => WalFrameHeader.EndOf(LastFrame, PageSize);

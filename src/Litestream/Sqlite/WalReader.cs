@@ -30,7 +30,9 @@ internal sealed class WalReader : IDisposable
         _frameSize = WalFrameHeader.Size + end.PageSize;
         Frame = afterFrame;
         _bufferOffset = WalFrameHeader.EndOf(afterFrame, end.PageSize);
-        _buffer = ArrayPool<byte>.Shared.Rent(Math.Max(ReadAheadBytes, _frameSize));
+        // Never more than there is to read, whatever the numbers say.
+        var left = Math.Min(end.EndOffset, file.LengthBytes) - _bufferOffset;
+        _buffer = ArrayPool<byte>.Shared.Rent((int)Math.Max(Math.Min(ReadAheadBytes, left), _frameSize));
         if (seed is { } known)
             (_running, _isSeeded) = (known, true);
         else
