@@ -112,10 +112,18 @@ public sealed class DatabaseRestorer
         CheckOutput(output);
         for (var attempt = 1; ; attempt++)
         {
+            // What is to be followed must be what LTX files can go on from.
             var plan =
                 made
                 ?? await StoreRetries
-                    .RunAsync(() => RestorePlanner.PlanAsync(client, options.Target, cancellationToken), _time, cancellationToken)
+                    .RunAsync(
+                        () =>
+                            options.ForFollowing is null
+                                ? RestorePlanner.PlanAsync(client, options.Target, cancellationToken)
+                                : RestorePlanner.PlanFilesAsync(client, options.Target, cancellationToken),
+                        _time,
+                        cancellationToken
+                    )
                     .ConfigureAwait(false);
             made = null;
             try

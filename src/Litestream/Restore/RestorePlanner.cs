@@ -29,12 +29,36 @@ public static class RestorePlanner
             throw new LitestreamException(LitestreamError.InvalidConfiguration, "there is no transaction 0");
         if (target.Generation is not null || target.Index is not null)
             return await OldBackups.PlanAsync(client, target, cancellationToken).ConfigureAwait(false);
+        RestorePlan plan;
+        try
+        {
+            plan = await PlanFilesAsync(client, target, cancellationToken).ConfigureAwait(false);
+        }
+        catch (LitestreamException exception) when (exception.Error == LitestreamError.NotFound && target.Txid is null)
+        {
+            if (await OldBackups.AnyAsync(client, target, cancellationToken).ConfigureAwait(false) is { } old)
+                return old;
+            throw;
+        }
+        return target.Txid is not null ? plan : await OldBackups.NewerAsync(client, plan, target, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>As <see cref="PlanAsync"/>, with LTX files alone.</summary>
+    internal static async Task<RestorePlan> PlanFilesAsync(ReplicaClient client, RestoreTarget target, CancellationToken cancellationToken)
+    {
         // Only a time needs the times of the headers; they can cost a request a file.
         var times = target.Timestamp is null ? TimestampAccuracy.Listing : TimestampAccuracy.Exact;
-        var plan = await PlanAsync(client, target, times, cancellationToken).ConfigureAwait(false);
-        return target.Txid is not null || plan.OldBackup is not null
-            ? plan
-            : await OldBackups.NewerAsync(client, plan, target, cancellationToken).ConfigureAwait(false);
+        var files = await ListAsync(client, times, inOrder: false, cancellationToken).ConfigureAwait(false);
+        try
+        {
+            return Plan(files, target);
+        }
+        catch (LitestreamException exception) when (exception.Error == LitestreamError.Gap)
+        {
+            // A compaction may have moved transactions from a level not listed yet to one already listed. Upwards nothing can be missed.
+            files = await ListAsync(client, times, inOrder: true, cancellationToken).ConfigureAwait(false);
+            return Plan(files, target);
+        }
     }
 
     /// <summary>Every state that can be restored, ascending.</summary>
@@ -203,32 +227,6 @@ public static class RestorePlanner
             (null, { } a) => $"can be restored: {a}",
             _ => $"can be restored: {points[0]}",
         };
-    }
-
-    private static async Task<RestorePlan> PlanAsync(
-        ReplicaClient client,
-        RestoreTarget target,
-        TimestampAccuracy times,
-        CancellationToken cancellationToken
-    )
-    {
-        var files = await ListAsync(client, times, inOrder: false, cancellationToken).ConfigureAwait(false);
-        try
-        {
-            return Plan(files, target);
-        }
-        catch (LitestreamException exception) when (exception.Error == LitestreamError.Gap)
-        {
-            // A compaction may have moved transactions from a level not listed yet to one already listed. Upwards nothing can be missed.
-            files = await ListAsync(client, times, inOrder: true, cancellationToken).ConfigureAwait(false);
-            return Plan(files, target);
-        }
-        catch (LitestreamException exception) when (exception.Error == LitestreamError.NotFound && target.Txid is null)
-        {
-            if (await OldBackups.AnyAsync(client, target, cancellationToken).ConfigureAwait(false) is { } old)
-                return old;
-            throw;
-        }
     }
 
     /// <summary>The files of all levels. In order: level by level upwards, so that a compaction meanwhile hides nothing.</summary>

@@ -9,13 +9,17 @@ internal sealed class TxidSidecar(DurableFiles files, string database)
 {
     public const string Suffix = "-txid";
 
+    private const int MaxSize = 64;
+
     public string Path => database + Suffix;
 
     /// <summary>The transaction; null when there is no such file.</summary>
     /// <exception cref="LitestreamException"><see cref="LitestreamError.Corrupt"/>: the file says something else than a transaction.</exception>
     public Txid? Read()
     {
-        if (files.ReadAllText(Path) is not { } text)
+        // Some blanks at most; what is longer is not read at all.
+        var text = files.Stat(Path) is { SizeBytes: > MaxSize } ? "" : files.ReadAllText(Path);
+        if (text is null)
             return null;
         return Txid.TryParse(text.AsSpan().TrimEnd(), out var txid) && !txid.IsNone
             ? txid

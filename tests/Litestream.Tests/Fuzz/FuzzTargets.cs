@@ -3,6 +3,7 @@ using System.Net;
 using System.Text;
 using Litestream.Cli;
 using Litestream.Cli.Commands;
+using Litestream.IO;
 using Litestream.Ltx;
 using Litestream.Replicas;
 using Litestream.Restore;
@@ -37,6 +38,7 @@ internal static class FuzzTargets
             ["s3-list"] = S3List,
             ["url"] = Url,
             ["config"] = Config,
+            ["txid-sidecar"] = Sidecar,
             ["texts"] = Texts,
         };
 
@@ -242,6 +244,25 @@ internal static class FuzzTargets
         {
             // Text becomes objects: of each value its place, its name and its text.
             Allowed = size => (400L * size) + (4 * FuzzTarget.FourPages),
+            ShortRun = 1000,
+        };
+    }
+
+    private static FuzzTarget Sidecar()
+    {
+        var folder = new TempFolder();
+        var sidecar = new TxidSidecar(DurableFiles.System, folder.Combine("x.db"));
+        AppDomain.CurrentDomain.ProcessExit += (_, _) => folder.Dispose();
+        return new(
+            "txid-sidecar",
+            ["000000000000000a\n"u8.ToArray(), "00000000000000FF\r\n \n"u8.ToArray()],
+            bytes =>
+            {
+                File.WriteAllBytes(sidecar.Path, bytes);
+                sidecar.Read();
+            }
+        )
+        {
             ShortRun = 1000,
         };
     }

@@ -3,9 +3,11 @@ using Litestream.Replicas;
 namespace Litestream.Restore.V3;
 
 /// <summary>The segments of a plan as streams, in order; small ones are downloaded ahead at the same time.</summary>
-/// <remarks>Memory: parallelism times <see cref="RestoreDownloads.AheadSize"/>. One caller at a time.</remarks>
+/// <remarks>Memory: parallelism times <see cref="AheadSize"/>. One caller at a time.</remarks>
 internal sealed class V3Downloads : IAsyncDisposable
 {
+    private const int AheadSize = 1 << 20;
+
     private readonly ObjectStore _store;
     private readonly TimeProvider _time;
     private readonly int _parallelism;
@@ -54,7 +56,7 @@ internal sealed class V3Downloads : IAsyncDisposable
     private async Task<Stream> StartAsync(V3Segment segment)
     {
         var download = Open(_store, segment.Key, segment.SizeBytes, _time);
-        if (segment.SizeBytes > RestoreDownloads.AheadSize)
+        if (segment.SizeBytes > AheadSize)
             return download;
         await using (download.ConfigureAwait(false))
         {

@@ -291,6 +291,18 @@ public sealed class V3RestoreTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task BothLayouts_FollowMode_StartsFromLtxFilesAlone()
+    {
+        await AddLtxAsync(1, 101);
+        Simple();
+        Assert.NotNull(
+            (await RestorePlanner.PlanAsync(_backup.Client, RestoreTarget.Latest, TestContext.Current.CancellationToken)).OldBackup
+        );
+        var plan = await RestorePlanner.PlanFilesAsync(_backup.Client, RestoreTarget.Latest, TestContext.Current.CancellationToken);
+        Assert.Equal((null, new Txid(1)), (plan.OldBackup, plan.Txid));
+    }
+
+    [Fact]
     public async Task BothLayouts_NewerOldBackupHasAHole_FailsAndNamesTheLtxState()
     {
         await AddLtxAsync(1, 101);
