@@ -178,7 +178,7 @@ internal sealed class SourceSession : IDisposable
         {
             var tail = rented.AsMemory(0, pageSize);
             var page = rented.AsMemory(pageSize, pageSize);
-            var frame = position.EndFrame > 0 ? Source.Wal.ReadFrame(position.EndFrame, tail.Span) : null;
+            var frame = position.EndFrame > 0 ? Source.Wal.ReadFrame(position.EndFrame, pageSize, tail.Span) : null;
             var same = false;
             while (await decoder.ReadPageAsync(page, cancellationToken).ConfigureAwait(false) is var number and not 0)
                 same |= frame?.PageNumber == number && page.Span.SequenceEqual(tail.Span);

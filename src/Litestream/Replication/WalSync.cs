@@ -88,7 +88,7 @@ internal sealed class WalSync(LtxDirectory directory, DurableFiles files, Databa
                 header,
                 async (encoder, page, ct) =>
                 {
-                    var tail = end.LastFrame > 0 ? source.Wal.ReadFrame(end.LastFrame, page.Span)?.PageNumber : null;
+                    var tail = end.LastFrame > 0 ? source.Wal.ReadFrame(end.LastFrame, end.PageSize, page.Span)?.PageNumber : null;
                     snapshot.ReadPages(1, page.Span);
                     await encoder.WritePageAsync(1, page, ct).ConfigureAwait(false);
                     if (tail is not > 1)
@@ -183,7 +183,7 @@ internal sealed class WalSync(LtxDirectory directory, DurableFiles files, Databa
 
     private static void ReadFrame(WalFile wal, long frame, uint number, WalIndexHeader end, Span<byte> page)
     {
-        if (wal.ReadFrame(frame, page) is not { } header || header.PageNumber != number || header.Salt != end.Salt)
+        if (wal.ReadFrame(frame, end.PageSize, page) is not { } header || header.PageNumber != number || header.Salt != end.Salt)
             throw new LitestreamException(LitestreamError.Corrupt, $"{wal.Path}: frame {frame} changed while it was copied")
             {
                 Path = wal.Path,

@@ -50,7 +50,7 @@ internal sealed class SourceSnapshot : IDisposable
 
     private void ReadFrame(uint page, long frame, Span<byte> destination)
     {
-        if (_wal!.ReadFrame(frame, destination) is not { } header || header.PageNumber != page || header.Salt != At.Salt)
+        if (_wal!.ReadFrame(frame, _pageSize, destination) is not { } header || header.PageNumber != page || header.Salt != At.Salt)
             throw new LitestreamException(LitestreamError.Corrupt, $"{_wal.Path}: frame {frame} changed while the reader held it")
             {
                 Path = _wal.Path,

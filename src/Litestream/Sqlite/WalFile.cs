@@ -54,8 +54,11 @@ internal class WalFile : IDisposable
     }
 
     /// <summary>The header of frame <paramref name="frame"/> and its page; null when the file ends before.</summary>
-    internal WalFrameHeader? ReadFrame(long frame, Span<byte> page)
+    /// <exception cref="ArgumentException">The buffer is not one page: every offset would be a wrong one.</exception>
+    internal WalFrameHeader? ReadFrame(long frame, int pageSize, Span<byte> page)
     {
+        if (page.Length != pageSize)
+            throw new ArgumentException($"A page of this WAL has {pageSize} bytes, the buffer {page.Length}.", nameof(page));
         var buffer = ArrayPool<byte>.Shared.Rent(WalFrameHeader.Size + page.Length);
         try
         {

@@ -97,7 +97,7 @@ internal static class FuzzTargets
                 var frames = (uint)((file.Length - WalHeader.Size) / (WalFrameHeader.Size + h.PageSize));
                 var last = file[0] == file[^1] || frames == 0 ? uint.MaxValue : frames;
                 var lies = end with { PageSize = h.PageSize, Salt = h.Salt, BigEndianChecksums = h.BigEndianChecksums, LastFrame = last };
-                if (last == frames && wal.ReadFrame(frames, new byte[h.PageSize]) is { } frame)
+                if (last == frames && wal.ReadFrame(frames, h.PageSize, new byte[h.PageSize]) is { } frame)
                     lies = lies with { LastChecksum = frame.Checksum };
                 using var reader = new WalReader(wal, lies, 0, null);
                 PageMap.Read(reader, h.PageSize, long.MaxValue, CancellationToken.None);

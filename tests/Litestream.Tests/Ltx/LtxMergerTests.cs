@@ -49,6 +49,7 @@ public class LtxMergerTests
     }
 
     [Theory]
+    [Trait("Scenario", "F13")]
     [InlineData(2, 3, 512)] // no newer than the one before it
     [InlineData(4, 4, 1024)] // other page size
     public async Task Open_InputsThatDoNotFit_IsCorrupt(ulong min, ulong max, int pageSize)
@@ -99,6 +100,7 @@ public class LtxMergerTests
     }
 
     [Fact]
+    [Trait("Scenario", "F14")]
     public async Task Merge_DatabaseShrank_DropsAndStillProvesThePagesBeyond()
     {
         var shrunk = LtxSamples.IncrementHeader with { Commit = 1 };

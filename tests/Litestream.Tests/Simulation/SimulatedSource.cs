@@ -34,7 +34,7 @@ internal sealed class SimulatedSource(PlantedBug bug, Action busy, Action meanwh
     {
         using var wal = new WalFile(_wal);
         var page = new byte[end.PageSize];
-        for (long frame = 1; wal.ReadFrame(frame, page) is { } header; frame++)
+        for (long frame = 1; wal.ReadFrame(frame, end.PageSize, page) is { } header; frame++)
         {
             if (header.Salt == position.Salt)
                 return true;

@@ -39,7 +39,7 @@ public sealed class SourceConnectionTests : IDisposable
             Assert.Equal((false, (int)end.LastFrame), (noop.IsBusy, noop.Frames));
             Assert.Equal(app.Scalar("PRAGMA page_count"), end.Pages.ToString(System.Globalization.CultureInfo.InvariantCulture));
             var page = new byte[pageSize];
-            var frame = source.Wal.ReadFrame(end.LastFrame, page)!.Value;
+            var frame = source.Wal.ReadFrame(end.LastFrame, pageSize, page)!.Value;
             Assert.Equal((end.Pages, end.Salt, end.LastChecksum), (frame.CommitPages, frame.Salt, frame.Checksum));
             Assert.Equal(end.Salt, source.Wal.ReadHeader()!.Value.Salt);
             // The whole chain is what SQLite says.

@@ -243,6 +243,51 @@ public sealed class WalReaderTests : IDisposable
         Assert.Throws<OperationCanceledException>(() => PageMap.Read(reader, 512, long.MaxValue, new CancellationToken(true)));
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(511)]
+    [InlineData(1024)]
+    public void A8_BufferOfAnotherSizeThanThePage_IsAnError(int size)
+    {
+        var builder = new WalBuilder().Frame(1, 0, 1).Frame(2, 2, 2);
+        using var wal = builder.Open(_folder);
+        Assert.Throws<ArgumentException>(() => wal.ReadFrame(1, 512, new byte[size]));
+        var page = new byte[512];
+        Assert.Equal(2u, wal.ReadFrame(2, 512, page)!.Value.PageNumber);
+        Assert.Equal(2, page[511]);
+    }
+
+    [Theory]
+    [InlineData(512, 9_000_001)]
+    [InlineData(4096, 1_100_003)]
+    [InlineData(65536, 70_001)]
+    public void A16_WalOfMoreThanFourGiB_IsReadBehindIt(int pageSize, long before)
+    {
+        // A hole in the file stands for the frames before; the last of them says where the chain of checksums stands.
+        var seed = new WalBuilder(pageSize).Frame(1, 1, 1);
+        var behind = WalBuilder.Behind(seed.End()).Frame(5, 0, 7).Frame(6, 9, 8);
+        var path = _folder.Combine("huge.db-wal");
+        using (var file = File.Create(path))
+        {
+            file.Position = WalFrameHeader.OffsetOf(before, pageSize);
+            file.Write(seed.ToArray().AsSpan(WalHeader.Size));
+            file.Write(behind.ToArray());
+        }
+        using var wal = new WalFile(path);
+        var end = behind.End() with { LastFrame = (uint)before + 2 };
+        Assert.True(wal.LengthBytes > uint.MaxValue, $"{wal.LengthBytes} bytes");
+        Assert.Equal(wal.LengthBytes, end.EndOffset);
+        Assert.Equal(before + 2, WalFrameHeader.FrameEndingAt(end.EndOffset, pageSize));
+        using var reader = new WalReader(wal, end, before, null);
+        var map = PageMap.Read(reader, pageSize, long.MaxValue, TestContext.Current.CancellationToken);
+        Assert.Equal((before + 2, 9u), (map.LastFrame, map.Commit));
+        Assert.True(map.TryGetFrame(5, out var first));
+        Assert.Equal(before + 1, first);
+        var page = new byte[pageSize];
+        Assert.Equal(6u, wal.ReadFrame(before + 2, pageSize, page)!.Value.PageNumber);
+        Assert.Equal(8, page[pageSize - 1]);
+    }
+
     private static List<uint> Pages(WalFile wal, WalIndexHeader end)
     {
         using var reader = new WalReader(wal, end, 0, null);
