@@ -88,7 +88,7 @@ internal sealed class V3Sample : IAsyncDisposable
     {
         if (File.Exists(Output))
             File.Delete(Output);
-        var restorer = new DatabaseRestorer(files ?? DurableFiles.System, _time, log ?? NullLogger.Instance);
+        var restorer = new DatabaseRestorer(files ?? DurableFiles.System, TimeProvider.System, log ?? NullLogger.Instance);
         var options = new RestoreOptions { OutputPath = Output, Target = target ?? RestoreTarget.Latest };
         var result = await restorer.RestoreAsync(Client, options, TestContext.Current.CancellationToken);
         var bytes = await File.ReadAllBytesAsync(Output, TestContext.Current.CancellationToken);
