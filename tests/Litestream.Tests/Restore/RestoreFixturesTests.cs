@@ -58,6 +58,7 @@ public class RestoreOldBackupsTests
 
     [Theory]
     [Trait("Scenario", "I21")]
+    [Trait("Scenario", "upgrade-point-in-time")]
     [MemberData(nameof(Cases))]
     public async Task Restore_GenuineOldBackup_GivesTheExpectedDatabaseAtEveryPoint(string name)
     {
@@ -67,6 +68,7 @@ public class RestoreOldBackupsTests
 
     [Theory]
     [Trait("Scenario", "I21")]
+    [Trait("Scenario", "v3-damaged-frame")]
     [MemberData(nameof(DamagedCases))]
     public async Task Restore_DamagedOldBackup_FailsClosedOrGivesTheRightState(string name)
     {
