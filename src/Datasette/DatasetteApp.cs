@@ -7,6 +7,7 @@ using Datasette.Permissions;
 using Datasette.Plugins;
 using Datasette.Responses;
 using Datasette.Text;
+using Datasette.Views;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 
@@ -32,6 +33,7 @@ internal sealed class DatasetteApp : IDatasette, IAsyncDisposable
     )
     {
         Catalog = catalog;
+        Queries = new StoredQueryStore(catalog);
         Rights = new PermissionChecker(this, hooks, options.Rights.Actions, catalog);
         Options = options;
         Databases = databases;
@@ -99,6 +101,9 @@ internal sealed class DatasetteApp : IDatasette, IAsyncDisposable
 
     /// <summary>Answers questions about rights from everyone's rules.</summary>
     public PermissionChecker Rights { get; }
+
+    /// <summary>The stored queries of configuration and users.</summary>
+    public StoredQueryStore Queries { get; }
 
     /// <summary>The host's own database.</summary>
     public InternalDatabase Catalog { get; }

@@ -22,6 +22,7 @@ public sealed class Database : IAsyncDisposable
     private readonly SemaphoreSlim _schemaGate = new(1, 1);
     private volatile DatabaseSchema? _schema;
     private long _schemaLookedAt;
+    private long _brokenUntil;
     private int? _autoCheckpoint;
 
     private Database(string name, DatabaseKind kind, string location, string? givenPath, DatabaseOptions options)
@@ -191,6 +192,31 @@ public sealed class Database : IAsyncDisposable
         finally
         {
             _schemaGate.Release();
+        }
+    }
+
+    /// <summary>As <see cref="SchemaAsync"/>; but where the file cannot be read now, what was known last, or nothing.</summary>
+    /// <remarks>For what concerns all databases at once: one that is locked, damaged or gone must not close the others.</remarks>
+    public async Task<DatabaseSchema> KnownSchemaAsync(CancellationToken ct = default)
+    {
+        if (_options.Time.GetTimestamp() < Volatile.Read(ref _brokenUntil))
+        {
+            return _schema ?? DatabaseSchema.Empty;
+        }
+
+        var start = _options.Time.GetTimestamp();
+        try
+        {
+            var schema = await SchemaAsync(ct);
+            Volatile.Write(ref _brokenUntil, 0);
+            return schema;
+        }
+        catch (Exception e) when (e is SqliteException or QueryInterruptedException)
+        {
+            // A lock is waited for; the longer it took, the rarer all others wait with it.
+            var pause = Math.Max(SchemaLook.TotalSeconds, 10 * _options.Time.GetElapsedTime(start).TotalSeconds);
+            Volatile.Write(ref _brokenUntil, _options.Time.GetTimestamp() + (long)(pause * _options.Time.TimestampFrequency));
+            return _schema ?? DatabaseSchema.Empty;
         }
     }
 

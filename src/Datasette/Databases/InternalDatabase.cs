@@ -90,31 +90,6 @@ public sealed class InternalDatabase : IAsyncDisposable
         CancellationToken ct = default
     ) => (await Database.ExecuteAsync(sql, parameters, ct: ct)).Rows;
 
-    /// <summary>Replaces the queries that stand in configuration; those of users and plugins stay.</summary>
-    /// <param name="queries">Database and name of each.</param>
-    /// <param name="ct">Honoured until the work starts.</param>
-    public Task<int> SetQueriesAsync(IEnumerable<(string Database, string Name)> queries, CancellationToken ct = default)
-    {
-        var all = queries.ToArray();
-        return Database.WriteAsync(
-            c =>
-            {
-                SqlStatement.Execute(c, "delete from queries where source = 'config'");
-                foreach (var (database, name) in all)
-                {
-                    SqlStatement.Execute(
-                        c,
-                        "insert or replace into queries (database_name, name, sql, source, is_trusted) values (:database, :name, '', 'config', 1)",
-                        Values(("database", database), ("name", name))
-                    );
-                }
-
-                return all.Length;
-            },
-            ct
-        );
-    }
-
     /// <summary>Brings the catalogue up to what is attached now; cheap when nothing changed.</summary>
     /// <param name="databases">The attached databases.</param>
     /// <param name="ct">Stops it.</param>
@@ -123,7 +98,7 @@ public sealed class InternalDatabase : IAsyncDisposable
         var current = new List<(Database Database, DatabaseSchema Schema)>();
         foreach (var database in databases)
         {
-            current.Add((database, await database.SchemaAsync(ct)));
+            current.Add((database, await database.KnownSchemaAsync(ct)));
         }
 
         if (IsCurrent(current))

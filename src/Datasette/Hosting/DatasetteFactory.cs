@@ -4,6 +4,7 @@ using Datasette.Configuration;
 using Datasette.Databases;
 using Datasette.Defaults;
 using Datasette.Plugins;
+using Datasette.Views;
 using Microsoft.Extensions.Logging;
 
 namespace Datasette.Hosting;
@@ -39,8 +40,8 @@ internal static partial class DatasetteFactory
             Attach(app, options, log);
             await databases.CheckAsync(ct);
             await catalog.RefreshAsync(databases, ct);
-            await StoreQueriesAsync(catalog, ConfiguredQueries(config).ToList(), ct);
-            await Views.TableCounts.WarmAsync(app, ct);
+            await app.Queries.LoadAsync(ConfiguredQueries(config).ToList(), ct);
+            await TableCounts.WarmAsync(app, ct);
             await hooks.StartupAsync(app, ct);
             return app;
         }
@@ -123,47 +124,19 @@ internal static partial class DatasetteFactory
         }
     }
 
-    private static IEnumerable<(string Database, string Name, string Sql)> ConfiguredQueries(DatasetteConfig config)
+    private static IEnumerable<StoredQuery> ConfiguredQueries(DatasetteConfig config)
     {
         foreach (var (database, block) in config.Root["databases"] as JsonObject ?? [])
         {
             foreach (var (name, query) in (block as JsonObject)?["queries"] as JsonObject ?? [])
             {
-                if ((query is JsonObject options ? options["sql"] : query) is JsonValue sql)
+                if (StoredQuery.OfConfig(database, name, query) is { } stored)
                 {
-                    yield return (database, name, sql.ToString());
+                    yield return stored;
                 }
             }
         }
     }
-
-    /// <summary>The queries of the configuration replace those of the last start; the ones of users stay.</summary>
-    private static Task StoreQueriesAsync(
-        InternalDatabase catalog,
-        List<(string Database, string Name, string Sql)> queries,
-        CancellationToken ct
-    ) =>
-        catalog.Database.WriteAsync(
-            connection =>
-            {
-                SqlStatement.Execute(connection, "delete from queries where source = 'config'");
-                foreach (var (database, name, sql) in queries)
-                {
-                    SqlStatement.Execute(
-                        connection,
-                        "insert or replace into queries (database_name, name, sql, is_trusted, source) values (:database, :name, :sql, 1, 'config')",
-                        new Dictionary<string, object?>
-                        {
-                            ["database"] = database,
-                            ["name"] = name,
-                            ["sql"] = sql,
-                        }
-                    );
-                }
-                return queries.Count;
-            },
-            ct
-        );
 
     private static JsonObject ReadInspect(string path)
     {

@@ -45,18 +45,31 @@ internal sealed class DatasetteRoutes
         Get(@"^/-/schema(\.(?<format>json|md))?$", SchemaViews.InstanceAsync);
         Get($@"^{Db}/-/schema(\.(?<format>json|md))?$", SchemaViews.DatabaseAsync);
         Get($"^/-/jump{Json}$", JumpView.ShowAsync);
-        Add("^/-/messages$", "POST", MessageViews.PostAsync);
+        Get("^/-/api$", ApiExplorerView.ShowAsync);
+        Add("^/-/create-token$", "GET POST", CreateTokenView.ShowAsync);
+        Get($"^/-/queries{Json}$", QueryListView.AllAsync);
+        Get($"^/-/allowed{Json}$", PermissionViews.AllowedAsync);
+        Get($"^/-/rules{Json}$", PermissionViews.RulesAsync);
+        Get($"^/-/check{Json}$", PermissionViews.CheckAsync);
+        Add("^/-/permissions$", "GET POST", PermissionViews.PlaygroundAsync);
+        Get("^/-/allow-debug$", DebugViews.AllowAsync);
+        Get("^/-/patterns$", DebugViews.PatternsAsync);
+        Get("^/-/debug/autocomplete$", DebugViews.AutocompleteAsync);
+        Add("^/-/messages$", "GET POST", v => v.IsPost ? MessageViews.PostAsync(v) : MessageViews.ShowAsync(v));
         Get("^/-/auth-token$", AuthViews.TokenAsync);
         Add("^/-/logout$", "GET POST", AuthViews.LogoutAsync);
         Get("^/:memory:(?<rest>.*)$", v => Found(Respond.RedirectTo(app.UrlPath(v.Args.ToPath("/_memory" + v.Segment("rest"))), 301)));
         Get(@"^/(?<database>[^/]+?)\.db$", DatabaseView.DownloadAsync);
         Get($"^{Db}{Format}$", DatabaseView.ShowAsync, "GET, HEAD");
+        Get($"^{Db}/-/queries{Json}$", QueryListView.OfDatabaseAsync);
         Get($"^{Db}/-/query{Format}$", QueryView.ShowAsync, "GET, HEAD");
         Get($"^{Db}/-/query/parameters$", QueryView.ParametersAsync);
         Get($"^{Table}/-/definition$", QueryView.DefinitionAsync);
         Add($"^{Table}{Format}$", "GET POST OPTIONS", TableView.ShowAsync);
         Get($"^{Row}{Format}$", RowView.ShowAsync);
         Get($@"^{Table}/-/schema(\.(?<format>json|md))?$", SchemaViews.TableAsync);
+        Get($"^{Table}/-/fragment$", FragmentView.ShowAsync);
+        Get($"^{Table}/-/autocomplete$", AutocompleteView.ShowAsync);
         Add($"^{Table}/-/insert$", "POST", WriteViews.InsertAsync);
     }
 

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Datasette.Databases;
 using Datasette.Permissions;
 
@@ -9,6 +10,14 @@ namespace Datasette.Plugins;
 /// <param name="IsPrivate">Whether anonymous visitors may not.</param>
 internal sealed record AllowedResource(string Parent, string? Child, bool IsPrivate);
 
+/// <summary>One question that was asked, with its answer.</summary>
+/// <param name="At">When.</param>
+/// <param name="Action">What.</param>
+/// <param name="Resource">What to; null for the instance.</param>
+/// <param name="Actor">Who, as JSON; null for an anonymous visitor.</param>
+/// <param name="IsAllowed">The answer.</param>
+internal sealed record PermissionCheck(DateTimeOffset At, string Action, Resource? Resource, string? Actor, bool IsAllowed);
+
 /// <summary>Asks everyone for their rules, puts them into one SQL question and has the internal database answer it.</summary>
 internal sealed class PermissionChecker(
     IDatasette datasette,
@@ -17,6 +26,12 @@ internal sealed class PermissionChecker(
     InternalDatabase catalog
 )
 {
+    private const int RememberedChecks = 200;
+    private readonly ConcurrentQueue<PermissionCheck> recent = new();
+
+    /// <summary>The last questions, the newest first.</summary>
+    public IEnumerable<PermissionCheck> RecentChecks => recent.Reverse();
+
     public async ValueTask<bool> AllowedAsync(string action, Resource? resource, Actor? actor, CancellationToken cancellationToken)
     {
         if (!actions.TryGetValue(action, out var known))
@@ -27,7 +42,54 @@ internal sealed class PermissionChecker(
             await RequirementsAsync(known, actor, cancellationToken),
             resource ?? Resource.Global
         );
-        return await AskAsync(question, cancellationToken) is { Count: > 0 } rows && rows[0][0] is 1L;
+        var isAllowed = await AskAsync(question, cancellationToken) is { Count: > 0 } rows && rows[0][0] is 1L;
+        recent.Enqueue(new(datasette.Time.GetUtcNow(), action, resource, actor?.Json.ToJsonString(), isAllowed));
+        while (recent.Count > RememberedChecks)
+        {
+            recent.TryDequeue(out _);
+        }
+        return isAllowed;
+    }
+
+    /// <summary>One page of what the actor may do the action to, and how many there are in all. Rows: parent, child, is_private, reasons.</summary>
+    public async ValueTask<(long Total, IReadOnlyList<object?[]> Rows)> PageAsync(
+        PermissionAction action,
+        Actor? actor,
+        string? parent,
+        string? child,
+        int limit,
+        int offset,
+        bool withReasons,
+        CancellationToken cancellationToken
+    )
+    {
+        var requirements = await RequirementsAsync(action, actor, cancellationToken);
+        var options = new AllowedListOptions
+        {
+            Parent = parent,
+            Child = child,
+            IncludeReasons = withReasons,
+            Limit = limit,
+            Offset = offset,
+        };
+        var count = await AskAsync(PermissionSqlBuilder.CountAllowed(requirements, options), cancellationToken);
+        return ((long)count[0][0]!, await AskAsync(PermissionSqlBuilder.ListAllowed(requirements, options), cancellationToken));
+    }
+
+    /// <summary>The rules about an action for an actor. Rows: parent, child, allow, reason, source.</summary>
+    public async ValueTask<IReadOnlyList<object?[]>> RulesAsync(
+        PermissionAction action,
+        Actor? actor,
+        Resource? resource,
+        CancellationToken cancellationToken
+    )
+    {
+        var requirement = new PermissionRequirement(
+            action,
+            actor,
+            await hooks.PermissionSqlAsync(datasette, actor, action.Name, cancellationToken)
+        );
+        return await AskAsync(PermissionSqlBuilder.ListRules(requirement, resource), cancellationToken);
     }
 
     /// <summary>All resources of the action's kind that the actor may use, by name.</summary>

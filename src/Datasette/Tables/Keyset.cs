@@ -1,3 +1,4 @@
+using System.Globalization;
 using Datasette.Text;
 
 namespace Datasette.Tables;
@@ -49,6 +50,24 @@ internal static class Keyset
         return descending
             ? $"({s} is null or ({s} <= {mark} and ({s} < {mark} or {key})))"
             : $"({s} >= {mark} and ({s} > {mark} or {key}))";
+    }
+
+    /// <summary>The same as <see cref="After(IReadOnlyList{string}, IReadOnlyList{object}, Dictionary{string, object})"/> in the words of SQL from before row values, for people.</summary>
+    /// <param name="columns">Key columns, at least two.</param>
+    /// <param name="first">Number of the first parameter.</param>
+    public static string InWords(IReadOnlyList<string> columns, int first)
+    {
+        var names = columns.Select(SqlText.Quote).ToArray();
+        var cases = names.Select(
+            (name, i) =>
+            {
+                var terms = names.Take(i).Select((other, j) => string.Create(CultureInfo.InvariantCulture, $"{other} = :p{first + j}"));
+                return "("
+                    + string.Join(" and ", terms.Append(string.Create(CultureInfo.InvariantCulture, $"{name} > :p{first + i}")))
+                    + ")";
+            }
+        );
+        return "(" + string.Join("\n  or\n", cases) + ")";
     }
 
     private static string AfterWithNulls(string[] names, IReadOnlyList<object?> values, Dictionary<string, object?> parameters)

@@ -23,6 +23,9 @@ public sealed record TableQuery
     /// <summary>The SQL of the page, one row longer than the page to know whether another follows.</summary>
     public required string Sql { get; init; }
 
+    /// <summary>The same question as <see cref="Sql"/> in the form that people have stored and edited for years.</summary>
+    public required string ReadableSql { get; init; }
+
     /// <summary>Values for <see cref="Sql"/> by name without colon.</summary>
     public required IReadOnlyDictionary<string, object?> Parameters { get; init; }
 

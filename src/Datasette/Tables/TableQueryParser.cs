@@ -18,6 +18,7 @@ internal sealed partial class TableQueryParser(
     private readonly Dictionary<string, object?> _parameters = new(StringComparer.Ordinal);
     private readonly List<string> _where = [];
     private readonly List<string> _words = [];
+    private (string Condition, string Words)? _inWords;
 
     /// <summary>Row key, then all columns of a relation.</summary>
     public static IReadOnlyList<string> AllColumns(RelationSchema relation) =>
@@ -57,6 +58,9 @@ internal sealed partial class TableQueryParser(
         return new TableQuery(relation, hidden, offset)
         {
             Sql = sql.TrimEnd(),
+            ReadableSql = _inWords is { } page
+                ? sql.Replace(page.Condition, page.Words, StringComparison.Ordinal).TrimEnd()
+                : sql.TrimEnd(),
             Parameters = _parameters,
             FromSql = from,
             FilterParameters = filterParameters,
@@ -287,11 +291,15 @@ internal sealed partial class TableQueryParser(
         var values = PageToken.Read(token, [.. names.Select(relation.Column)]);
         if (values is not null)
         {
-            _where.Add(
-                sort is null
-                    ? Keyset.After(keys, values, _parameters)
-                    : Keyset.After(sort, isDescending, values[0], keys, values[1..], _parameters)
-            );
+            var first = _parameters.Count;
+            var condition = sort is null
+                ? Keyset.After(keys, values, _parameters)
+                : Keyset.After(sort, isDescending, values[0], keys, values[1..], _parameters);
+            _where.Add(condition);
+            if (sort is null && keys.Count > 1 && values.All(value => value is not null))
+            {
+                _inWords = (condition, Keyset.InWords(keys, first));
+            }
         }
 
         return 0;

@@ -7,16 +7,32 @@ namespace Datasette.Views;
 internal static class JumpView
 {
     private const int Most = 100;
-    private static readonly string[] Types = ["database", "table", "view", "query"];
+    private static readonly string[] Types = ["database", "table", "view", "query", "menu", "debug"];
 
-    private sealed record Target(string Label, string Name, string Url, string Type);
+    /// <summary>Pages for those who look after the instance.</summary>
+    private static readonly (string Name, string Path, string Description)[] Tools =
+    [
+        ("Databases", "/-/databases", "The databases of this instance."),
+        ("Installed plugins", "/-/plugins", "Plugins with their versions and hooks."),
+        ("Version info", "/-/versions", "Versions of the host, of SQLite and of what it was built with."),
+        ("Settings", "/-/settings", "The settings in force."),
+        ("Debug permissions", "/-/permissions", "Recent permission checks, and a form to ask for any actor."),
+        ("Debug messages", "/-/messages", "Messages that are shown once."),
+        ("Debug allow rules", "/-/allow-debug", "How an allow block matches an actor."),
+        ("Debug threads", "/-/threads", "Threads and tasks of the process."),
+        ("Debug actor", "/-/actor", "Who you are signed in as."),
+        ("Debug autocomplete", "/-/debug/autocomplete", "Completion of rows by their label."),
+        ("Pattern portfolio", "/-/patterns", "The parts that pages are made of."),
+    ];
+
+    private sealed record Target(string Label, string Name, string Url, string Type, string? Description = null);
 
     public static async Task<IResult> ShowAsync(ViewContext v)
     {
         var text = (v.Args["q"] ?? "").Trim();
         var terms = text.Split(' ', StringSplitOptions.RemoveEmptyEntries);
         var found = (await AllAsync(v))
-            .Where(target => HasInOrder(target.Label, terms))
+            .Where(target => HasInOrder(target.Type == "debug" ? target.Label + " debug" : target.Label, terms))
             .OrderBy(target => !target.Name.Equals(text, StringComparison.OrdinalIgnoreCase))
             .ThenBy(target => !target.Name.StartsWith(text, StringComparison.OrdinalIgnoreCase))
             .ThenBy(target => Array.IndexOf(Types, target.Type))
@@ -32,7 +48,7 @@ internal static class JumpView
                         { "name", target.Label },
                         { "url", target.Url },
                         { "type", target.Type },
-                        { "description", null },
+                        { "description", target.Description },
                     }
             );
         return Respond.Json(
@@ -59,7 +75,7 @@ internal static class JumpView
         {
             if (
                 v.App.Databases[resource.Parent] is { } database
-                && (await database.SchemaAsync(v.Ct)).Relation(resource.Child!) is { } relation
+                && (await database.KnownSchemaAsync(v.Ct)).Relation(resource.Child!) is { } relation
             )
             {
                 var isHidden = relation is Databases.TableSchema { Hidden: true };
@@ -82,6 +98,12 @@ internal static class JumpView
             {
                 all.Add(new($"{database.Name}: {query.Title ?? query.Name}", query.Name, v.App.UrlOf(database, query.Name), "query"));
             }
+        }
+        var links = await v.App.Hooks.LinksAsync(plugin => plugin.MenuLinksAsync(v.App, v.Actor, v.Http));
+        all.AddRange(links.Select(link => new Target(link.Label, link.Label, link.Href, "menu", link.Description)));
+        if (await v.AllowedAsync("debug-menu"))
+        {
+            all.AddRange(Tools.Select(tool => new Target(tool.Name, tool.Name, v.App.UrlPath(tool.Path), "debug", tool.Description)));
         }
         return all;
     }

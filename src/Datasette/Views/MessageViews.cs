@@ -1,3 +1,4 @@
+using Datasette.Pages;
 using Datasette.Plugins;
 using Datasette.Responses;
 using Microsoft.AspNetCore.Http;
@@ -7,13 +8,40 @@ namespace Datasette.Views;
 /// <summary>Lets whoever writes a plugin see what flash messages look like: only the sender gets the message.</summary>
 internal static class MessageViews
 {
+    public static async Task<IResult> ShowAsync(ViewContext v)
+    {
+        await v.EnsureAllowedAsync("view-instance");
+        var layout = await v.App.LayoutAsync(v.Http, "Debug messages", "messages");
+        var page = new ToolModel(layout, "Debug messages")
+        {
+            Intro = ["Set a message: it is shown once, on the next page you see."],
+            Forms =
+            [
+                new(
+                    "post",
+                    v.App.UrlPath("/-/messages"),
+                    "Add message",
+                    [
+                        new(
+                            null,
+                            [
+                                new("message", "text", "Message"),
+                                new("message_type", "select", "Message type")
+                                {
+                                    Options = [new("INFO", "INFO"), new("WARNING", "WARNING"), new("ERROR", "ERROR"), new("all", "all")],
+                                },
+                            ]
+                        ),
+                    ]
+                ),
+            ],
+        };
+        return Respond.Html(ToolPage.Create(page), 200);
+    }
+
     public static async Task<IResult> PostAsync(ViewContext v)
     {
-        if (!v.Http.Request.HasFormContentType)
-        {
-            throw new DatasetteException(400, "A form is expected: application/x-www-form-urlencoded");
-        }
-        var form = QueryArgs.Parse(System.Text.Encoding.UTF8.GetString(await RequestBody.ReadAsync(v)));
+        var form = await RequestBody.ReadFormAsync(v);
         var kinds = form["message_type"] switch
         {
             "WARNING" => [MessageKind.Warning],

@@ -1,11 +1,20 @@
 using System.Text.Json;
+using Datasette.Responses;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 
 namespace Datasette.Views;
 
 /// <summary>The body of a request, read whole but never beyond the limit.</summary>
 internal static class RequestBody
 {
+    private static readonly FormOptions FormLimits = new()
+    {
+        ValueCountLimit = 1000,
+        ValueLengthLimit = 100 * 1024,
+        MultipartBodyLengthLimit = 100 << 20,
+    };
+
     /// <exception cref="DatasetteException">413: longer than <c>max_post_body_bytes</c>.</exception>
     public static async Task<byte[]> ReadAsync(ViewContext v)
     {
@@ -39,6 +48,29 @@ internal static class RequestBody
         catch (JsonException e)
         {
             throw new DatasetteException(400, $"Invalid JSON: {e.Message}");
+        }
+    }
+
+    /// <summary>The fields of a form, in either encoding that browsers know; files are left out.</summary>
+    /// <exception cref="DatasetteException">400: the body is no form, or one without end.</exception>
+    public static async Task<QueryArgs> ReadFormAsync(ViewContext v)
+    {
+        if (!v.Http.Request.HasFormContentType)
+        {
+            throw new DatasetteException(400, "A form is expected: send it as application/x-www-form-urlencoded or multipart/form-data");
+        }
+        if (v.Http.Request.ContentType!.StartsWith("application/x-www-form-urlencoded", StringComparison.OrdinalIgnoreCase))
+        {
+            return QueryArgs.Parse(System.Text.Encoding.UTF8.GetString(await ReadAsync(v)));
+        }
+        try
+        {
+            var form = await v.Http.Request.ReadFormAsync(FormLimits, v.Ct);
+            return QueryArgs.FromPairs(form.SelectMany(field => field.Value.Select(value => KeyValuePair.Create(field.Key, value ?? ""))));
+        }
+        catch (Exception e) when (e is InvalidDataException or IOException)
+        {
+            throw new DatasetteException(400, $"The form cannot be read: {e.Message}");
         }
     }
 

@@ -3,31 +3,94 @@ using Datasette.Responses;
 
 namespace Datasette.Views;
 
-/// <summary>One stored query of the configuration.</summary>
+/// <summary>One stored query, of the configuration or of a user. Immutable.</summary>
 internal sealed record StoredQuery
 {
+    /// <summary>Options that are kept as they are; those a writing query has come last.</summary>
+    public static readonly IReadOnlyList<string> WriteOptions =
+    [
+        "on_success_message",
+        "on_success_message_sql",
+        "on_success_redirect",
+        "on_error_message",
+        "on_error_redirect",
+    ];
+
     public required string Database { get; init; }
 
     public required string Name { get; init; }
 
     public required string Sql { get; init; }
 
-    public required JsonObject Options { get; init; }
+    public string? Title { get; init; }
 
-    public string? Title => TextOf("title");
+    public string? Description { get; init; }
 
-    public string? Description => TextOf("description");
+    public string? DescriptionHtml { get; init; }
 
-    public string? DescriptionHtml => TextOf("description_html");
+    /// <summary>The remaining options: <c>hide_sql</c>, <c>fragment</c> and those of <see cref="WriteOptions"/>.</summary>
+    public JsonObject Options { get; init; } = [];
 
-    public string? Fragment => TextOf("fragment");
+    public string? Fragment => Text("fragment");
 
-    public bool HideSql => Flag("hide_sql");
+    public bool HideSql => IsTrue(Options["hide_sql"]);
 
-    public bool IsWrite => Flag("write");
+    public bool IsWrite { get; init; }
 
-    /// <summary>Parameter names in the order of the configuration; empty: those of the SQL.</summary>
-    public IReadOnlyList<string> Parameters => (Options["params"] as JsonArray)?.Select(node => node?.ToString() ?? "").ToList() ?? [];
+    /// <summary>Seen by its owner only.</summary>
+    public bool IsPrivate { get; init; }
+
+    /// <summary>Runs for everyone who may see it, without a look at what it does.</summary>
+    public bool IsTrusted { get; init; }
+
+    /// <summary><c>config</c>, <c>user</c> or <c>plugin</c>.</summary>
+    public string Source { get; init; } = "user";
+
+    public string? OwnerId { get; init; }
+
+    /// <summary>Parameter names in the order of the definition; empty: those of the SQL.</summary>
+    public IReadOnlyList<string> Parameters { get; init; } = [];
+
+    /// <summary>The text of an option; null when it is not set.</summary>
+    public string? Text(string option) => Options[option] is JsonValue value ? value.ToString() : null;
+
+    /// <summary>A query as it stands in the configuration: a text, or a block with <c>sql</c>. Null for anything else.</summary>
+    public static StoredQuery? OfConfig(string database, string name, JsonNode? node)
+    {
+        var block = node switch
+        {
+            JsonValue text => new JsonObject { ["sql"] = text.ToString() },
+            JsonObject given => given,
+            _ => null,
+        };
+        if (block?["sql"] is not JsonValue sql)
+        {
+            return null;
+        }
+        string? Get(string key) => block[key] is JsonValue value ? value.ToString() : null;
+        var options = new JsonObject();
+        foreach (var key in (IEnumerable<string>)["hide_sql", "fragment", .. WriteOptions])
+        {
+            if (block[key] is JsonValue value)
+            {
+                options[key] = value.DeepClone();
+            }
+        }
+        return new()
+        {
+            Database = database,
+            Name = name,
+            Sql = sql.ToString(),
+            Title = Get("title"),
+            Description = Get("description"),
+            DescriptionHtml = Get("description_html"),
+            Options = options,
+            IsWrite = IsTrue(block["write"]),
+            IsTrusted = block["is_trusted"] is not JsonValue trusted || IsTrue(trusted),
+            Source = "config",
+            Parameters = (block["params"] as JsonArray)?.Select(item => item?.ToString() ?? "").ToList() ?? [],
+        };
+    }
 
     public JsonMap ToJson(bool withSource = true)
     {
@@ -43,84 +106,52 @@ internal sealed record StoredQuery
             { "fragment", Fragment },
             { "parameters", Parameters.ToList<object?>() },
             { "is_write", IsWrite },
-            { "is_private", false },
-            { "is_trusted", Options["is_trusted"] is not JsonValue trusted || trusted.ToString() != "false" },
+            { "is_private", IsPrivate },
+            { "is_trusted", IsTrusted },
         };
         if (withSource)
         {
-            map.Add("source", "config");
+            map.Add("source", Source);
         }
-        map.Add("owner_id", null);
-        foreach (
-            var key in new[]
-            {
-                "on_success_message",
-                "on_success_message_sql",
-                "on_success_redirect",
-                "on_error_message",
-                "on_error_redirect",
-            }
-        )
+        map.Add("owner_id", OwnerId);
+        foreach (var key in WriteOptions)
         {
-            map.Add(key, TextOf(key));
+            map.Add(key, Text(key));
         }
         return map;
     }
 
-    private string? TextOf(string key) => Options[key] is JsonValue value ? value.ToString() : null;
-
-    private bool Flag(string key) => Options[key] is JsonValue value && value.ToString() is "true" or "1";
+    /// <summary>True, 1 or the word for it: YAML, JSON and <c>-s</c> all lead here.</summary>
+    private static bool IsTrue(JsonNode? node) => node is JsonValue value && value.ToString() is "true" or "True" or "1";
 }
 
-/// <summary>The stored queries of the configuration.</summary>
+/// <summary>Looks stored queries up for a request.</summary>
 internal static class StoredQueries
 {
-    public static StoredQuery? Find(DatasetteApp app, string database, string name) => Make(database, name, Block(app, database)?[name]);
+    public static StoredQuery? Find(DatasetteApp app, string database, string name) => app.Queries.Find(database, name);
 
     /// <summary>Those this actor may see, by title or name; with each whether it is private.</summary>
-    public static async Task<IReadOnlyList<(StoredQuery Query, bool IsPrivate)>> VisibleAsync(ViewContext v, string database)
+    public static async Task<IReadOnlyList<(StoredQuery Query, bool IsPrivate)>> VisibleAsync(ViewContext v, string? database)
     {
-        if (Block(v.App, database) is not { Count: > 0 } block)
+        if (v.App.Queries.IsEmpty)
         {
             return [];
         }
         var allowed = await v.App.Rights.ListAsync("view-query", v.Actor, database, v.Ct);
-        var result = new List<(StoredQuery, bool)>();
+        var found = new List<(StoredQuery Query, bool IsPrivate)>();
         foreach (var resource in allowed)
         {
-            if (Make(database, resource.Child!, block[resource.Child!]) is { } query)
+            if (v.App.Databases[resource.Parent] is not null && v.App.Queries.Find(resource.Parent, resource.Child!) is { } query)
             {
-                result.Add((query, resource.IsPrivate));
+                found.Add((query, resource.IsPrivate));
             }
         }
         return
         [
-            .. result
-                .OrderBy(pair => (pair.Item1.Title ?? pair.Item1.Name).ToLowerInvariant(), StringComparer.Ordinal)
-                .ThenBy(pair => pair.Item1.Name, StringComparer.Ordinal),
+            .. found
+                .OrderBy(pair => database is null ? pair.Query.Database : "", StringComparer.Ordinal)
+                .ThenBy(pair => (pair.Query.Title ?? pair.Query.Name).ToLowerInvariant(), StringComparer.Ordinal)
+                .ThenBy(pair => pair.Query.Name, StringComparer.Ordinal),
         ];
     }
-
-    private static JsonObject? Block(DatasetteApp app, string database) =>
-        app.Config.Root["databases"]?[database]?["queries"] as JsonObject;
-
-    private static StoredQuery? Make(string database, string name, JsonNode? node) =>
-        node switch
-        {
-            JsonValue text => new()
-            {
-                Database = database,
-                Name = name,
-                Sql = text.ToString(),
-                Options = [],
-            },
-            JsonObject options when options["sql"] is JsonValue sql => new()
-            {
-                Database = database,
-                Name = name,
-                Sql = sql.ToString(),
-                Options = options,
-            },
-            _ => null,
-        };
 }

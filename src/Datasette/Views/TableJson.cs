@@ -84,7 +84,7 @@ internal static class TableJson
         extras.Add(
             "query",
             "The SQL of this page and its parameters",
-            () => new JsonMap { { "sql", data.Query.Sql }, { "params", Extras.ParametersJson(data.Query.Parameters) } }
+            () => new JsonMap { { "sql", data.Query.ReadableSql }, { "params", Extras.ParametersJson(data.Query.Parameters) } }
         );
         extras.Add("request", "The request as the server saw it", () => Extras.RequestJson(v));
     }

@@ -67,6 +67,14 @@ internal static class TablePageBuilder
         return Respond.Html(TableSlice.Create(model), 200).With("Link", HtmlLinks.Alternate(alternate));
     }
 
+    /// <summary>The rows alone.</summary>
+    public static async Task<RowsModel> RowsAsync(ViewContext v, TableData data)
+    {
+        var labels = await LabelsAsync(v, data);
+        var metadata = Metadata.Table(v.App, data.Database.Name, data.Name);
+        return new($"Rows of {data.Name}", Columns(v, data, metadata), Rows(v, data, labels));
+    }
+
     /// <summary>Arguments that a form must carry along: those that begin with an underscore, but not order, search and page.</summary>
     public static IEnumerable<KeyValuePair<string, string>> HiddenArgs(QueryArgs args) =>
         args.Pairs.Where(pair =>
@@ -195,7 +203,7 @@ internal static class TablePageBuilder
         {
             return null;
         }
-        var args = new List<KeyValuePair<string, string>> { new("sql", data.Query.Sql) };
+        var args = new List<KeyValuePair<string, string>> { new("sql", data.Query.ReadableSql) };
         args.AddRange(data.Query.Parameters.Select(pair => new KeyValuePair<string, string>(pair.Key, PageToken.Text(pair.Value))));
         return QueryArgs.FromPairs(args).ToPath(v.App.UrlOf(data.Database));
     }

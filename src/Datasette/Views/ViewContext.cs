@@ -8,7 +8,7 @@ using Microsoft.AspNetCore.Http;
 namespace Datasette.Views;
 
 /// <summary>One request as a view sees it.</summary>
-internal sealed class ViewContext(DatasetteApp app, HttpContext http, Match match)
+internal sealed class ViewContext(DatasetteApp app, HttpContext http, Match match, QueryArgs? args = null)
 {
     private readonly RequestState state = RequestState.Of(http);
 
@@ -19,7 +19,10 @@ internal sealed class ViewContext(DatasetteApp app, HttpContext http, Match matc
     /// <summary>The pattern's groups.</summary>
     public Match Match => match;
 
-    public QueryArgs Args => state.Args;
+    public QueryArgs Args => args ?? state.Args;
+
+    /// <summary>The same request as if it had come with another query string.</summary>
+    public ViewContext WithArgs(QueryArgs other) => new(app, http, match, other);
 
     /// <summary>The raw path without <c>base_url</c>.</summary>
     public string Path => state.Path;

@@ -20,6 +20,14 @@ internal sealed class Answer
 
     public IEnumerable<string> Headers(string name) => headers.Where(h => h.Key == name).Select(h => h.Value);
 
+    /// <summary>An answer that came another way than over a socket.</summary>
+    public static Answer Of(int status, string contentType, string text)
+    {
+        var answer = new Answer { Status = status, Body = Encoding.UTF8.GetBytes(text) };
+        answer.headers.Add(new("content-type", contentType));
+        return answer;
+    }
+
     public static async Task<Answer> SendAsync(
         int port,
         string method,

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text;
 using System.Text.Json.Nodes;
 using Datasette.Hosting;
@@ -8,7 +9,13 @@ using Testing;
 namespace Datasette.Tests.Conformance;
 
 /// <summary>How one recorded request came out.</summary>
-internal sealed record Verdict(string Id, string Importance, string Result, string Line);
+/// <param name="Profile">The start profile.</param>
+/// <param name="Id">The line's id.</param>
+/// <param name="Group">Its group.</param>
+/// <param name="Importance">CORE, EXPECTED or EDGE.</param>
+/// <param name="Result">pass, deviation (permitted by the recording) or fail.</param>
+/// <param name="Line">The line of the report.</param>
+internal sealed record Verdict(string Profile, string Id, string Group, string Importance, string Result, string Line);
 
 /// <summary>Starts the host on the files and arguments of a profile, sends the recorded requests, compares the answers.</summary>
 internal static class ProfileRunner
@@ -17,7 +24,13 @@ internal static class ProfileRunner
     private const int MostPages = 60;
     private static readonly Lock WorkingFolder = new();
 
-    public static async Task<IReadOnlyList<Verdict>> RunAsync(string profile, CancellationToken ct)
+    private static readonly ConcurrentDictionary<string, Lazy<Task<IReadOnlyList<Verdict>>>> Runs = new();
+
+    /// <summary>The verdicts of a profile; it is run once for all tests that ask.</summary>
+    public static Task<IReadOnlyList<Verdict>> RunAsync(string profile, CancellationToken ct) =>
+        Runs.GetOrAdd(profile, name => new(() => RunNowAsync(name, ct))).Value;
+
+    private static async Task<IReadOnlyList<Verdict>> RunNowAsync(string profile, CancellationToken ct)
     {
         var definition = JsonNode.Parse(await File.ReadAllTextAsync(Fixtures.PathOf("datasette", "profiles.json"), ct))![
             profile
@@ -37,7 +50,7 @@ internal static class ProfileRunner
             await using var server = await StartAsync(definition, folder, ct);
             foreach (var line in group)
             {
-                verdicts.Add(await JudgeAsync(server.Port, line, folder.Path, ct));
+                verdicts.Add(await JudgeAsync(profile, server.Port, line, folder.Path, ct));
             }
         }
         return verdicts;
@@ -110,7 +123,7 @@ internal static class ProfileRunner
         return options with { Files = files, Immutables = immutables, Settings = settings };
     }
 
-    private static async Task<Verdict> JudgeAsync(int port, JsonObject line, string folder, CancellationToken ct)
+    private static async Task<Verdict> JudgeAsync(string profile, int port, JsonObject line, string folder, CancellationToken ct)
     {
         var id = (string)line["id"]!;
         var request = line["request"]!.AsObject();
@@ -138,7 +151,14 @@ internal static class ProfileRunner
             : differences.All(d => IsAllowed(line, d)) ? "deviation"
             : "fail";
         var first = differences.FirstOrDefault(d => !IsAllowed(line, d)) ?? differences.FirstOrDefault();
-        return new(id, (string)line["importance"]!, result, $"{result}  {line["importance"]}  {id}  {request["method"]} {path}  {first}");
+        return new(
+            profile,
+            id,
+            (string)line["group"]!,
+            (string)line["importance"]!,
+            result,
+            $"{result}  {line["importance"]}  {id}  {request["method"]} {path}  {first}"
+        );
     }
 
     private static async Task<IReadOnlyList<Difference>> WalkAsync(int port, JsonObject line, AnswerComparer comparer, CancellationToken ct)
