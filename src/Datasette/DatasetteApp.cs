@@ -7,7 +7,6 @@ using Datasette.Permissions;
 using Datasette.Plugins;
 using Datasette.Responses;
 using Datasette.Text;
-using Datasette.Views;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 
@@ -34,6 +33,7 @@ internal sealed class DatasetteApp : IDatasette, IAsyncDisposable
     {
         Catalog = catalog;
         Queries = new StoredQueryStore(catalog);
+        ColumnTypes = new ColumnTypeStore(catalog);
         Rights = new PermissionChecker(this, hooks, options.Rights.Actions, catalog);
         Options = options;
         Databases = databases;
@@ -104,6 +104,9 @@ internal sealed class DatasetteApp : IDatasette, IAsyncDisposable
 
     /// <summary>The stored queries of configuration and users.</summary>
     public StoredQueryStore Queries { get; }
+
+    /// <summary>Types that were given to columns.</summary>
+    public ColumnTypeStore ColumnTypes { get; }
 
     /// <summary>The host's own database.</summary>
     public InternalDatabase Catalog { get; }

@@ -116,6 +116,23 @@ public sealed class Database : IAsyncDisposable
     public Task<T> ReadAsync<T>(Func<SqliteConnection, T> read, TimeSpan? timeLimit = null, CancellationToken ct = default) =>
         _readers.RunAsync(read, "", timeLimit ?? _options.TimeLimit, ct);
 
+    /// <summary>What a statement would touch; it is prepared, never run.</summary>
+    /// <param name="sql">One statement, reading or writing.</param>
+    /// <param name="ct">Stops it.</param>
+    /// <exception cref="SqliteException">SQLite does not understand it.</exception>
+    internal async Task<IReadOnlyList<SqlAccess>> AnalyzeAsync(string sql, CancellationToken ct)
+    {
+        // A connection of its own: it goes without the pool's authorizer, and away with the answer.
+        return await Task.Run(
+            () =>
+            {
+                using var connection = _factory.OpenReader();
+                return SqlAnalyzer.Analyze(connection, sql);
+            },
+            ct
+        );
+    }
+
     /// <summary>Rows one after the other in constant memory, on a connection of its own. The first item is the column names.</summary>
     /// <param name="sql">One SELECT.</param>
     /// <param name="parameters">Values by name without prefix.</param>

@@ -31,11 +31,16 @@ public sealed class InternalDatabase : IAsyncDisposable
         """;
 
     private readonly Dictionary<string, DatabaseSchema> _known = new(StringComparer.Ordinal);
+    private static readonly TimeSpan s_refreshEvery = TimeSpan.FromSeconds(1);
+    private readonly TimeProvider _time;
     private readonly SemaphoreSlim _refreshGate = new(1, 1);
 
-    private InternalDatabase(Database database)
+    private long _refreshedAt;
+
+    private InternalDatabase(Database database, TimeProvider time)
     {
         Database = database;
+        _time = time;
     }
 
     /// <summary>The database itself; it is not one of the attached ones.</summary>
@@ -66,7 +71,7 @@ public sealed class InternalDatabase : IAsyncDisposable
 
             await database.WriteAsync(c => ExecuteAll(c, Tables), ct);
             await database.WriteAsync(c => SqlStatement.Execute(c, "delete from catalog_databases") + ClearTables(c), ct);
-            return new InternalDatabase(database);
+            return new InternalDatabase(database, options.Time);
         }
         catch (SqliteException e)
         {
@@ -95,6 +100,12 @@ public sealed class InternalDatabase : IAsyncDisposable
     /// <param name="ct">Stops it.</param>
     public async Task RefreshAsync(IReadOnlyCollection<Database> databases, CancellationToken ct = default)
     {
+        if (IsRecent(databases))
+        {
+            return;
+        }
+
+        var lookedAt = _time.GetTimestamp();
         var current = new List<(Database Database, DatabaseSchema Schema)>();
         foreach (var database in databases)
         {
@@ -103,6 +114,7 @@ public sealed class InternalDatabase : IAsyncDisposable
 
         if (IsCurrent(current))
         {
+            Volatile.Write(ref _refreshedAt, lookedAt);
             return;
         }
 
@@ -113,11 +125,33 @@ public sealed class InternalDatabase : IAsyncDisposable
             {
                 await Database.WriteAsync(c => Write(c, current), ct);
                 Remember(current);
+                Volatile.Write(ref _refreshedAt, lookedAt);
             }
         }
         finally
         {
             _refreshGate.Release();
+        }
+    }
+
+    /// <summary>A database's schema as the catalogue has it now; null when it is not in it.</summary>
+    public DatabaseSchema? SchemaOf(string database)
+    {
+        lock (_known)
+        {
+            return _known.GetValueOrDefault(database);
+        }
+    }
+
+    // Looked at once a second, like the files; a database that was attached or taken away is seen at once.
+    private bool IsRecent(IReadOnlyCollection<Database> databases)
+    {
+        lock (_known)
+        {
+            return _refreshedAt != 0
+                && _time.GetElapsedTime(_refreshedAt) < s_refreshEvery
+                && _known.Count == databases.Count
+                && databases.All(d => _known.ContainsKey(d.Name));
         }
     }
 

@@ -6,6 +6,13 @@ namespace Datasette.Defaults;
 /// <summary>The rules of the host itself: root, the configuration, what is open unless closed, and the limits of tokens.</summary>
 internal sealed class DefaultPermissions(InstanceRights rights) : DatasettePlugin
 {
+    private const string OwnQueries =
+        "select database_name as parent, name as child, 1 as allow, 'own query' as reason from queries "
+        + "where source = 'user' and owner_id = :actor_id";
+
+    private const string PublicOrOwnQueries =
+        "select database_name as parent, name as child from queries where is_private = 0 or owner_id = :actor_id";
+
     public override string Name => "datasette.default_permissions";
 
     public override IReadOnlyList<string> Hooks => ["permission_resources_sql"];
@@ -37,6 +44,16 @@ internal sealed class DefaultPermissions(InstanceRights rights) : DatasettePlugi
         else if (known.DefaultAllow && !rights.DefaultDeny)
         {
             rules.Add(PermissionSql.Everywhere(Name, true, $"default allow for {action}"));
+        }
+        if (action is "view-query" or "update-query" or "delete-query")
+        {
+            // A private query is its owner's alone; and what users stored they may change.
+            rules.Add(
+                new PermissionSql(Name, action == "view-query" ? null : OwnQueries, new Dictionary<string, object?>())
+                {
+                    RestrictionSql = PublicOrOwnQueries,
+                }
+            );
         }
         if (ActorRestrictions.Of(actor, known)?.ToSql() is { } restricted)
         {

@@ -35,12 +35,18 @@ internal static partial class DatasetteFactory
         DatasetteApp? app = null;
         try
         {
-            catalog = await InternalDatabase.OpenAsync(options.InternalPath, ct: ct);
+            catalog = await InternalDatabase.OpenAsync(options.InternalPath, new DatabaseOptions { Time = time }, ct);
             app = new DatasetteApp(AppOptions(options, config, settings, rights), databases, catalog, hooks, loggers, time);
             Attach(app, options, log);
             await databases.CheckAsync(ct);
             await catalog.RefreshAsync(databases, ct);
             await app.Queries.LoadAsync(ConfiguredQueries(config).ToList(), ct);
+            var (types, problems) = await ColumnTypes.ConfiguredAsync(config, databases, ct);
+            foreach (var problem in problems)
+            {
+                LogWarning(log, problem);
+            }
+            await app.ColumnTypes.LoadAsync(types, ct);
             await TableCounts.WarmAsync(app, ct);
             await hooks.StartupAsync(app, ct);
             return app;

@@ -62,15 +62,28 @@ internal sealed class DatasetteRoutes
         Get(@"^/(?<database>[^/]+?)\.db$", DatabaseView.DownloadAsync);
         Get($"^{Db}{Format}$", DatabaseView.ShowAsync, "GET, HEAD");
         Get($"^{Db}/-/queries{Json}$", QueryListView.OfDatabaseAsync);
+        Get($"^{Db}/-/queries/analyze$", QueryManageViews.AnalyzeAsync);
+        Add($"^{Db}/-/queries/store$", "GET POST", QueryManageViews.StoreAsync);
+        Add($"^{Db}/-/execute-write$", "GET POST", ExecuteWriteView.ShowAsync);
+        Get($"^{Db}/-/execute-write/analyze$", ExecuteWriteView.AnalyzeAsync);
+        Post($"^{Db}/-/create$", CreateTableView.PostAsync);
         Get($"^{Db}/-/query{Format}$", QueryView.ShowAsync, "GET, HEAD");
         Get($"^{Db}/-/query/parameters$", QueryView.ParametersAsync);
         Get($"^{Table}/-/definition$", QueryView.DefinitionAsync);
+        Add($"^{Table}/-/edit$", "GET POST", QueryManageViews.EditAsync);
+        Post($"^{Table}/-/update$", QueryManageViews.UpdateAsync);
+        Add($"^{Table}/-/delete$", "GET POST", QueryManageViews.DeleteAsync);
         Add($"^{Table}{Format}$", "GET POST OPTIONS", TableView.ShowAsync);
         Get($"^{Row}{Format}$", RowView.ShowAsync);
         Get($@"^{Table}/-/schema(\.(?<format>json|md))?$", SchemaViews.TableAsync);
         Get($"^{Table}/-/fragment$", FragmentView.ShowAsync);
         Get($"^{Table}/-/autocomplete$", AutocompleteView.ShowAsync);
-        Add($"^{Table}/-/insert$", "POST", WriteViews.InsertAsync);
+        Post($"^{Table}/-/insert$", WriteViews.InsertAsync);
+        Post($"^{Table}/-/upsert$", WriteViews.UpsertAsync);
+        Post($"^{Table}/-/set-column-type$", ColumnTypes.SetAsync);
+        Post($"^{Table}/-/drop$", DropTableView.PostAsync);
+        Post($"^{Row}/-/update$", RowWriteViews.UpdateAsync);
+        Post($"^{Row}/-/delete$", RowWriteViews.DeleteAsync);
     }
 
     /// <summary>A pattern and who answers it. No methods: the handler decides itself.</summary>
@@ -103,6 +116,8 @@ internal sealed class DatasetteRoutes
             : Respond.PlainText("Method not allowed", 405);
 
     private void Get(string pattern, Func<ViewContext, Task<IResult>> view, string? allow = null) => Add(pattern, "GET", view, allow);
+
+    private void Post(string pattern, Func<ViewContext, Task<IResult>> view) => Add(pattern, "POST", view);
 
     private void Add(string pattern, string methods, Func<ViewContext, Task<IResult>> view, string? allow = null) =>
         routes.Add(new(Compile(pattern), methods, allow, view));

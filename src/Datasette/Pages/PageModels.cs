@@ -26,7 +26,22 @@ public sealed record LogoutModel(LayoutModel Layout, string ActorName, string Ac
 /// <summary>An action menu; shown only if it has entries.</summary>
 /// <param name="Summary">Its label, such as <c>Table actions</c>.</param>
 /// <param name="Links">Its entries.</param>
-public sealed record ActionsModel(string Summary, IReadOnlyList<MenuLink> Links);
+public sealed record ActionsModel(string Summary, IReadOnlyList<MenuLink> Links)
+{
+    /// <summary>Entries that a script acts on.</summary>
+    public IReadOnlyList<ActionButton> Buttons { get; init; } = [];
+}
+
+/// <summary>An entry of an action menu that is a button.</summary>
+/// <param name="Label">Its label.</param>
+/// <param name="Attribute">The attribute by which scripts find it, such as <c>data-table-action</c>.</param>
+/// <param name="Value">The attribute's value.</param>
+/// <param name="Href">Where it leads when no script does more.</param>
+public sealed record ActionButton(string Label, string Attribute, string Value, string Href)
+{
+    /// <summary>A softer line below the label; null for none.</summary>
+    public string? Description { get; init; }
+}
 
 /// <summary>What metadata tells readers of a page.</summary>
 /// <param name="Html">Shown as it is; wins over <paramref name="Text"/>.</param>

@@ -35,6 +35,12 @@ public sealed record QueryModel
     /// <summary>Whether it can be changed here.</summary>
     public bool IsEditable { get; init; }
 
+    /// <summary>Whether it writes, and so is sent by POST.</summary>
+    public bool IsWrite { get; init; }
+
+    /// <summary>Whether the database may be written to.</summary>
+    public bool CanWrite { get; init; }
+
     /// <summary>Whether it is not shown.</summary>
     public bool IsHidden { get; init; }
 

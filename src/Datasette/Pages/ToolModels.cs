@@ -27,6 +27,9 @@ public sealed record ToolGroup(string? Heading, IReadOnlyList<ToolField> Fields,
 /// <param name="Groups">Its controls.</param>
 public sealed record ToolForm(string Method, string Action, string Submit, IReadOnlyList<ToolGroup> Groups)
 {
+    /// <summary>A class of its own; null for none.</summary>
+    public string? Class { get; init; }
+
     /// <summary>What the script does with it: value of <c>data-tool</c>; null for nothing.</summary>
     public string? Tool { get; init; }
 }
@@ -77,7 +80,10 @@ public sealed record ToolModel(LayoutModel Layout, string Heading)
     /// <summary>Text shown as it is, such as JSON.</summary>
     public string? Output { get; init; }
 
-    /// <summary>Tables below the forms.</summary>
+    /// <summary>The heading before the tables; null for none.</summary>
+    public string? TablesHeading { get; init; }
+
+    /// <summary>Tables below the forms; those without rows are left out.</summary>
     public IReadOnlyList<ToolTable> Tables { get; init; } = [];
 
     /// <summary>Lists of links below the forms.</summary>

@@ -122,7 +122,8 @@ internal static class ApiExplorerView
 
     private static JsonObject Rows(JsonObject row) => new() { ["rows"] = new JsonArray(row) };
 
-    private static JsonObject NewTable() =>
+    /// <summary>A small table to begin with.</summary>
+    public static JsonObject NewTable() =>
         new()
         {
             ["table"] = "new_table",

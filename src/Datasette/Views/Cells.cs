@@ -34,6 +34,10 @@ internal sealed class Cells(ViewContext v, Database database, string? table)
         {
             return new(classes, "", Html: html);
         }
+        if (ColumnTypes.Render(v, database.Name, table, column, value) is { } typed)
+        {
+            return new(classes, "", Html: typed);
+        }
         return value switch
         {
             null or "" => new(classes, ""),

@@ -1,3 +1,4 @@
+using Datasette.Configuration;
 using Datasette.Databases;
 using Datasette.Pages;
 using Datasette.Plugins;
@@ -88,7 +89,7 @@ internal static class DatabaseView
             { "queries_more", facts.Queries.Count > ShownQueries },
             { "queries_count", facts.Queries.Count },
             { "allow_execute_sql", facts.MayExecuteSql },
-            { "table_columns", TableColumns(facts) },
+            { "table_columns", TableColumns(v, facts) },
             { "metadata", facts.Metadata.ToJson() },
         };
 
@@ -133,17 +134,18 @@ internal static class DatabaseView
             .ToList();
 
     /// <summary>Names for completion while SQL is typed; nothing for those who may not run SQL.</summary>
-    private static JsonMap TableColumns(Facts facts)
+    private static JsonMap TableColumns(ViewContext v, Facts facts)
     {
+        var known = v.App.Catalog.SchemaOf(facts.Database.Name) ?? facts.Schema;
         var map = new JsonMap();
         if (facts.MayExecuteSql)
         {
-            // All of them: whoever may run SQL can read the schema as well.
-            foreach (var table in facts.Schema.Tables)
+            // The catalogue's view, like the list itself. All of them: whoever may run SQL can read the schema as well.
+            foreach (var table in known.Tables)
             {
                 map.Add(table.Name, table.ColumnNames.Order(StringComparer.Ordinal).ToList<object?>());
             }
-            foreach (var view in facts.Schema.Views)
+            foreach (var view in known.Views)
             {
                 map.Add(view.Name, Array.Empty<object>());
             }
@@ -184,7 +186,10 @@ internal static class DatabaseView
             facts.Metadata["title"] ?? database.Name,
             database.Color,
             facts.IsPrivate,
-            new("Database actions", actions),
+            new("Database actions", [.. await WriteActions.LinksOfDatabaseAsync(v, database), .. actions])
+            {
+                Buttons = await WriteActions.OfDatabaseAsync(v, database),
+            },
             facts.Metadata.Description(),
             tables.ToList(),
             facts.Views.Select(view => new IndexLink(view.Child!, v.App.UrlOf(database, view.Child), null, view.IsPrivate)).ToList(),

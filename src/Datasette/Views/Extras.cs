@@ -119,7 +119,13 @@ internal sealed class Extras
                 var map = new JsonMap();
                 for (var i = 0; i < columns.Count; i++)
                 {
-                    if (v.App.Hooks.RenderCell(v.App, new(row[i], columns[i], table, database)) is { } html)
+                    if (
+                        (
+                            v.App.Hooks.RenderCell(v.App, new(row[i], columns[i], table, database))
+                            ?? ColumnTypes.Render(v, database, table, columns[i], row[i])
+                        ) is
+                        { } html
+                    )
                     {
                         using var writer = new StringWriter();
                         html.WriteTo(writer, System.Text.Encodings.Web.HtmlEncoder.Default);

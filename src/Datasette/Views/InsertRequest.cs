@@ -15,7 +15,7 @@ internal sealed record InsertRequest(
     private static readonly string[] Parameters = ["return", "ignore", "replace", "alter"];
 
     /// <exception cref="DatasetteException">400 with one message for each thing that is wrong.</exception>
-    public static InsertRequest Parse(JsonElement body, TableSchema table, int maxRows)
+    public static InsertRequest Parse(JsonElement body, TableSchema table, int maxRows, bool isUpsert = false)
     {
         if (body.ValueKind != JsonValueKind.Object)
         {
@@ -39,10 +39,7 @@ internal sealed record InsertRequest(
         {
             throw new DatasetteException(400, "Cannot use \"ignore\" and \"replace\" at the same time");
         }
-        if (!request.Alter)
-        {
-            CheckColumns(items, table);
-        }
+        CheckRows(items, table, isUpsert, request.Alter);
         return request with { Rows = items.Select(Values).ToList() };
     }
 
@@ -77,11 +74,21 @@ internal sealed record InsertRequest(
         }
     }
 
-    private static void CheckColumns(List<JsonElement> items, TableSchema table)
+    private static void CheckRows(List<JsonElement> items, TableSchema table, bool isUpsert, bool mayHaveNew)
     {
         var errors = new List<string>();
         for (var i = 0; i < items.Count; i++)
         {
+            if (isUpsert)
+            {
+                var row = items[i];
+                AddIf(errors, $"Row {i} is missing primary key column(s)", table.RowKeys.Where(key => !row.TryGetProperty(key, out _)));
+                AddIf(
+                    errors,
+                    $"Row {i} has null primary key column(s)",
+                    table.RowKeys.Where(key => row.TryGetProperty(key, out var value) && value.ValueKind == JsonValueKind.Null)
+                );
+            }
             var bad = items[i]
                 .EnumerateObject()
                 .Select(property => property.Name)
@@ -89,7 +96,7 @@ internal sealed record InsertRequest(
                 .Distinct()
                 .Order(StringComparer.Ordinal)
                 .ToList();
-            if (bad.Count > 0)
+            if (bad.Count > 0 && !mayHaveNew)
             {
                 errors.Add($"Row {i} has invalid columns: {string.Join(", ", bad)}");
             }
@@ -100,12 +107,22 @@ internal sealed record InsertRequest(
         }
     }
 
+    private static void AddIf(List<string> errors, string what, IEnumerable<string> columns)
+    {
+        var names = string.Join("\", \"", columns);
+        if (names.Length > 0)
+        {
+            errors.Add($"{what}: \"{names}\"");
+        }
+    }
+
     /// <summary>Whether a row may have this key. SQLite compares names without case.</summary>
     public static bool Has(TableSchema table, string name) =>
         table.Columns.Any(column => string.Equals(column.Name, name, StringComparison.OrdinalIgnoreCase))
         || table.UsesRowid && name == "rowid";
 
-    private static IReadOnlyList<KeyValuePair<string, object?>> Values(JsonElement row)
+    /// <summary>The values of a row; bytes come in their envelope.</summary>
+    public static IReadOnlyList<KeyValuePair<string, object?>> Values(JsonElement row)
     {
         // A key that comes twice: the last one counts, as everywhere in JSON.
         var values = new Dictionary<string, object?>(StringComparer.OrdinalIgnoreCase);
@@ -116,7 +133,8 @@ internal sealed record InsertRequest(
         return values.ToList();
     }
 
-    private static bool IsTrue(JsonElement value) =>
+    /// <summary>Whether a value counts as yes: anything that is not empty, zero or false.</summary>
+    public static bool IsTrue(JsonElement value) =>
         value.ValueKind switch
         {
             JsonValueKind.True => true,

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Datasette.Configuration;
 using Datasette.Databases;
 using Datasette.Pages;
 using Datasette.Responses;
@@ -172,7 +173,7 @@ internal static class QueryListView
     private static object QueryJson((StoredQuery Query, bool IsPrivate) pair)
     {
         var map = pair.Query.ToJson();
-        map.Add("private", pair.IsPrivate);
+        map.Add("private", pair.IsPrivate && !pair.Query.IsPrivate);
         return map;
     }
 

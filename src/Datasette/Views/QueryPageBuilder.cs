@@ -1,4 +1,5 @@
 using System.Globalization;
+using Datasette.Configuration;
 using Datasette.Databases;
 using Datasette.Pages;
 using Datasette.Plugins;
@@ -32,13 +33,18 @@ internal sealed class QueryPageBuilder(ViewContext v, Database database, StoredQ
             Color = database.Color,
             Actions = new(
                 "Query actions",
-                await v.App.Hooks.LinksAsync(plugin => plugin.QueryActionsAsync(v.App, v.Actor, subject, v.Http))
+                [
+                    .. await WriteActions.LinksOfQueryAsync(v, database, stored),
+                    .. await v.App.Hooks.LinksAsync(plugin => plugin.QueryActionsAsync(v.App, v.Actor, subject, v.Http)),
+                ]
             ),
             Description = stored is null ? metadata.Description() : new(stored.DescriptionHtml, stored.Description, []),
             Action = stored is null ? v.App.UrlOf(database) : v.App.UrlOf(database, stored.Name),
             Outcome = Outcome(results),
             Sql = sql.Length > 0 ? sql : await FirstSqlAsync(),
             IsEditable = stored is null,
+            IsWrite = stored?.IsWrite == true,
+            CanWrite = database.IsMutable,
             IsHidden = IsHidden,
             ToggleHref = ToggleHref(),
             Hidden = Hidden(),

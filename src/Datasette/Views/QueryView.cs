@@ -1,3 +1,4 @@
+using Datasette.Configuration;
 using Datasette.Databases;
 using Datasette.Pages;
 using Datasette.Plugins;
@@ -57,15 +58,20 @@ internal static class QueryView
             throw new DatasetteException(403, "You do not have permission to view this query");
         }
         EnsureFormat(v);
-        if (v.IsPost || query.IsWrite)
+        if (v.IsPost)
         {
-            throw new DatasetteException(405, "Stored queries that write are not available in this release");
+            return await StoredWriteView.PostAsync(v, database, query);
+        }
+        if (!query.IsTrusted && !query.IsWrite)
+        {
+            await v.EnsureAllowedAsync("execute-sql", database.Name);
         }
         var names = query.Parameters.Count > 0 ? query.Parameters : SqlParameters.Names(query.Sql);
         var values = new Dictionary<string, object?>(StringComparer.Ordinal);
         foreach (var name in names.Concat(SqlParameters.Names(query.Sql)).Distinct())
         {
-            values[name] = MagicParameters.IsMagic(name) ? MagicParameters.Value(v, name) : v.Args[name] ?? "";
+            // What writes is not run by looking at it, and so needs no values.
+            values[name] = MagicParameters.IsMagic(name) && !query.IsWrite ? MagicParameters.Value(v, name) : v.Args[name] ?? "";
         }
         var answer = await AnswerAsync(v, database, query, query.Sql, names.Where(name => !MagicParameters.IsMagic(name)).ToList(), values);
         return answer is Response response ? PageHeaders.Cached(v, response) : answer;
@@ -121,8 +127,7 @@ internal static class QueryView
         );
     }
 
-    private static Response NoFrames(Response answer) =>
-        answer.With("Content-Security-Policy", "frame-ancestors 'none'").With("X-Frame-Options", "DENY");
+    private static Response NoFrames(Response answer) => (Response)ExecuteWriteView.NoFrames(answer);
 
     private static void EnsureFormat(ViewContext v)
     {
@@ -143,6 +148,15 @@ internal static class QueryView
     {
         QueryResults? results = null;
         string? error = null;
+        if (stored?.IsWrite == true)
+        {
+            return v.Format switch
+            {
+                "json" => await JsonAsync(v, database, stored, sql, values, new([], [], false, TimeSpan.Zero), null),
+                null => await new QueryPageBuilder(v, database, stored, sql, names).MakeAsync(null, null),
+                _ => throw new DatasetteException(400, "A query that writes gives no rows; send it as a form or as JSON"),
+            };
+        }
         try
         {
             results = await database.ExecuteAsync(sql, values, v.App.Settings.MaxReturnedRows, TableData.TimeLimit(v), v.Ct);

@@ -28,17 +28,23 @@ internal sealed class RowInserter(SqliteConnection connection, TableSchema table
         return (request.Return ? ColumnNames() : [], stored);
     }
 
-    /// <summary>The names a row may bring with <c>alter</c>, each with the type of its first value.</summary>
-    private void AddColumns()
+    /// <summary>The names a row may bring with <c>alter</c>, each with the type of its values.</summary>
+    private void AddColumns() => AddColumns(connection, table, request.Rows);
+
+    /// <summary>Adds the columns that rows bring and the table lacks.</summary>
+    public static void AddColumns(
+        SqliteConnection connection,
+        TableSchema table,
+        IReadOnlyList<IReadOnlyList<KeyValuePair<string, object?>>> rows
+    )
     {
+        var quoted = SqlText.Quote(table.Name);
         var known = new HashSet<string>(table.ColumnNames, StringComparer.OrdinalIgnoreCase);
-        foreach (var name in request.Rows.SelectMany(row => row).Select(pair => pair.Key).Where(name => !InsertRequest.Has(table, name)))
+        foreach (var name in rows.SelectMany(row => row).Select(pair => pair.Key).Where(name => !InsertRequest.Has(table, name)))
         {
             if (known.Add(name))
             {
-                var values = request
-                    .Rows.SelectMany(row => row)
-                    .Where(pair => string.Equals(pair.Key, name, StringComparison.OrdinalIgnoreCase));
+                var values = rows.SelectMany(row => row).Where(pair => string.Equals(pair.Key, name, StringComparison.OrdinalIgnoreCase));
                 SqlStatement.Execute(
                     connection,
                     $"alter table {quoted} add column {SqlText.QuoteAlways(name)} {TypeOf(values.Select(pair => pair.Value))}"

@@ -130,7 +130,7 @@ internal static class RowView
             "The SQL and its parameters",
             () => new JsonMap { { "sql", data.Query.Sql }, { "params", Extras.ParametersJson(data.Query.Parameters) } }
         );
-        extras.Add("column_types", "Types given to columns", () => new JsonMap());
+        extras.Add("column_types", "Types given to columns", () => ColumnTypes.ToJson(v, data.Database.Name, data.Table));
         extras.Add(
             "metadata",
             "What the metadata says of the table",
@@ -227,7 +227,10 @@ internal static class RowView
             },
             $"{data.Table.Name}: {string.Join(", ", data.Query.KeyValues)}{(isPrivate ? " 🔒" : "")}",
             data.Database.Color,
-            new("Row actions", await v.App.Hooks.LinksAsync(plugin => plugin.RowActionsAsync(v.App, v.Actor, subject, v.Http))),
+            new("Row actions", await v.App.Hooks.LinksAsync(plugin => plugin.RowActionsAsync(v.App, v.Actor, subject, v.Http)))
+            {
+                Buttons = await WriteActions.OfRowAsync(v, data.Database, data.Table, v.PksSegment, data.Columns, data.Row),
+            },
             v.PathWithFormat("json"),
             Rows(v, data, labels, metadata),
             incoming

@@ -1,129 +1,7 @@
-using System.Text.Json.Nodes;
+using Datasette.Configuration;
 using Datasette.Responses;
 
 namespace Datasette.Views;
-
-/// <summary>One stored query, of the configuration or of a user. Immutable.</summary>
-internal sealed record StoredQuery
-{
-    /// <summary>Options that are kept as they are; those a writing query has come last.</summary>
-    public static readonly IReadOnlyList<string> WriteOptions =
-    [
-        "on_success_message",
-        "on_success_message_sql",
-        "on_success_redirect",
-        "on_error_message",
-        "on_error_redirect",
-    ];
-
-    public required string Database { get; init; }
-
-    public required string Name { get; init; }
-
-    public required string Sql { get; init; }
-
-    public string? Title { get; init; }
-
-    public string? Description { get; init; }
-
-    public string? DescriptionHtml { get; init; }
-
-    /// <summary>The remaining options: <c>hide_sql</c>, <c>fragment</c> and those of <see cref="WriteOptions"/>.</summary>
-    public JsonObject Options { get; init; } = [];
-
-    public string? Fragment => Text("fragment");
-
-    public bool HideSql => IsTrue(Options["hide_sql"]);
-
-    public bool IsWrite { get; init; }
-
-    /// <summary>Seen by its owner only.</summary>
-    public bool IsPrivate { get; init; }
-
-    /// <summary>Runs for everyone who may see it, without a look at what it does.</summary>
-    public bool IsTrusted { get; init; }
-
-    /// <summary><c>config</c>, <c>user</c> or <c>plugin</c>.</summary>
-    public string Source { get; init; } = "user";
-
-    public string? OwnerId { get; init; }
-
-    /// <summary>Parameter names in the order of the definition; empty: those of the SQL.</summary>
-    public IReadOnlyList<string> Parameters { get; init; } = [];
-
-    /// <summary>The text of an option; null when it is not set.</summary>
-    public string? Text(string option) => Options[option] is JsonValue value ? value.ToString() : null;
-
-    /// <summary>A query as it stands in the configuration: a text, or a block with <c>sql</c>. Null for anything else.</summary>
-    public static StoredQuery? OfConfig(string database, string name, JsonNode? node)
-    {
-        var block = node switch
-        {
-            JsonValue text => new JsonObject { ["sql"] = text.ToString() },
-            JsonObject given => given,
-            _ => null,
-        };
-        if (block?["sql"] is not JsonValue sql)
-        {
-            return null;
-        }
-        string? Get(string key) => block[key] is JsonValue value ? value.ToString() : null;
-        var options = new JsonObject();
-        foreach (var key in (IEnumerable<string>)["hide_sql", "fragment", .. WriteOptions])
-        {
-            if (block[key] is JsonValue value)
-            {
-                options[key] = value.DeepClone();
-            }
-        }
-        return new()
-        {
-            Database = database,
-            Name = name,
-            Sql = sql.ToString(),
-            Title = Get("title"),
-            Description = Get("description"),
-            DescriptionHtml = Get("description_html"),
-            Options = options,
-            IsWrite = IsTrue(block["write"]),
-            IsTrusted = block["is_trusted"] is not JsonValue trusted || IsTrue(trusted),
-            Source = "config",
-            Parameters = (block["params"] as JsonArray)?.Select(item => item?.ToString() ?? "").ToList() ?? [],
-        };
-    }
-
-    public JsonMap ToJson(bool withSource = true)
-    {
-        var map = new JsonMap
-        {
-            { "database", Database },
-            { "name", Name },
-            { "sql", Sql },
-            { "title", Title },
-            { "description", Description },
-            { "description_html", DescriptionHtml },
-            { "hide_sql", HideSql },
-            { "fragment", Fragment },
-            { "parameters", Parameters.ToList<object?>() },
-            { "is_write", IsWrite },
-            { "is_private", IsPrivate },
-            { "is_trusted", IsTrusted },
-        };
-        if (withSource)
-        {
-            map.Add("source", Source);
-        }
-        map.Add("owner_id", OwnerId);
-        foreach (var key in WriteOptions)
-        {
-            map.Add(key, Text(key));
-        }
-        return map;
-    }
-
-    /// <summary>True, 1 or the word for it: YAML, JSON and <c>-s</c> all lead here.</summary>
-    private static bool IsTrue(JsonNode? node) => node is JsonValue value && value.ToString() is "true" or "True" or "1";
-}
 
 /// <summary>Looks stored queries up for a request.</summary>
 internal static class StoredQueries
@@ -153,5 +31,35 @@ internal static class StoredQueries
                 .ThenBy(pair => (pair.Query.Title ?? pair.Query.Name).ToLowerInvariant(), StringComparer.Ordinal)
                 .ThenBy(pair => pair.Query.Name, StringComparer.Ordinal),
         ];
+    }
+
+    /// <summary>A query as data.</summary>
+    public static JsonMap ToJson(this StoredQuery query, bool withSource = true)
+    {
+        var map = new JsonMap
+        {
+            { "database", query.Database },
+            { "name", query.Name },
+            { "sql", query.Sql },
+            { "title", query.Title },
+            { "description", query.Description },
+            { "description_html", query.DescriptionHtml },
+            { "hide_sql", query.HideSql },
+            { "fragment", query.Fragment },
+            { "parameters", query.Parameters.ToList<object?>() },
+            { "is_write", query.IsWrite },
+            { "is_private", query.IsPrivate },
+            { "is_trusted", query.IsTrusted },
+        };
+        if (withSource)
+        {
+            map.Add("source", query.Source);
+        }
+        map.Add("owner_id", query.OwnerId);
+        foreach (var key in StoredQuery.WriteOptions)
+        {
+            map.Add(key, query.Text(key));
+        }
+        return map;
     }
 }

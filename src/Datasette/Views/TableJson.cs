@@ -105,7 +105,7 @@ internal static class TableJson
             "HTML of cells that a plugin renders",
             () => Extras.RenderedCells(v, data.Database.Name, data.Name, data.Page.Columns, data.Page.Rows)
         );
-        extras.Add("column_types", "Types given to columns", () => new JsonMap());
+        extras.Add("column_types", "Types given to columns", () => ColumnTypes.ToJson(v, data.Database.Name, data.Relation));
         extras.Add("set_column_type_ui", "What the page needs to set column types", () => null);
         extras.Add(
             "expandable_columns",

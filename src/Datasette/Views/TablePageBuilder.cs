@@ -150,7 +150,10 @@ internal static class TablePageBuilder
                 ? plugin.ViewActionsAsync(v.App, v.Actor, subject, v.Http)
                 : plugin.TableActionsAsync(v.App, v.Actor, subject, v.Http)
         );
-        return new(data.Relation.IsView ? "View actions" : "Table actions", links);
+        return new(data.Relation.IsView ? "View actions" : "Table actions", links)
+        {
+            Buttons = await WriteActions.OfTableAsync(v, data.Database, data.Relation),
+        };
     }
 
     private static Task<LabelExpander> LabelsAsync(ViewContext v, TableData data)

@@ -9,37 +9,46 @@ namespace Datasette.Views;
 /// <summary>The write interface. All answers are JSON, whatever the path ends in.</summary>
 internal static class WriteViews
 {
-    public static Task<IResult> InsertAsync(ViewContext v) => AsJsonAsync(() => InsertRowsAsync(v));
+    public static Task<IResult> InsertAsync(ViewContext v) => AsJsonAsync(() => InsertRowsAsync(v, isUpsert: false));
 
-    private static async Task<IResult> InsertRowsAsync(ViewContext v)
+    public static Task<IResult> UpsertAsync(ViewContext v) => AsJsonAsync(() => InsertRowsAsync(v, isUpsert: true));
+
+    private static async Task<IResult> InsertRowsAsync(ViewContext v, bool isUpsert)
     {
-        var database = v.Database;
-        var schema = await database.SchemaAsync(v.Ct);
-        var table = schema.Relation(v.TableName) switch
+        var (database, table) = await TableAsync(v);
+        if (isUpsert)
         {
-            TableSchema found => found,
-            ViewSchema view => throw new DatasetteException(404, $"Table not found: {view.Name}"),
-            _ => throw new DatasetteException(404, "Table not found"),
-        };
-        await EnsureAsync(v, "insert-row", database, table, "Permission denied");
-        if (!database.IsMutable)
-        {
-            throw new DatasetteException(403, "Database is immutable");
+            const string both = "Permission denied: need both insert-row and update-row";
+            await EnsureAsync(v, "insert-row", database, table, both);
+            await EnsureAsync(v, "update-row", database, table, both);
         }
-        using var body = await RequestBody.ReadJsonAsync(v);
-        var request = InsertRequest.Parse(body.RootElement, table, v.App.Settings.MaxInsertRows);
-        if (request.Alter)
+        else
         {
-            await EnsureAsync(v, "alter-table", database, table, "Permission denied for alter-table");
+            await EnsureAsync(v, "insert-row", database, table, "Permission denied");
+        }
+        EnsureMutable(database);
+        using var body = await RequestBody.ReadJsonAsync(v);
+        var request = InsertRequest.Parse(body.RootElement, table, v.App.Settings.MaxInsertRows, isUpsert);
+        if (isUpsert && (request.Ignore || request.Replace))
+        {
+            throw new DatasetteException(400, "Upsert does not support ignore or replace");
         }
         if (request.Replace)
         {
             await EnsureAsync(v, "update-row", database, table, "Permission denied: need update-row to use \"replace\"");
         }
-        var (columns, rows) = await database.WriteAsync(connection => new RowInserter(connection, table, request).Run(), v.Ct);
+        if (request.Alter)
+        {
+            await EnsureAsync(v, "alter-table", database, table, "Permission denied for alter-table");
+        }
+        ColumnTypes.Check(v, database.Name, table.Name, request.Rows);
+        var (columns, rows) = await database.WriteAsync(
+            connection => isUpsert ? new RowUpserter(connection, table, request).Run() : new RowInserter(connection, table, request).Run(),
+            v.Ct
+        );
         await v.App.Hooks.TrackEventAsync(
             v.App,
-            new DatasetteEvent("insert-rows", v.Actor, database.Name, table.Name, request.Rows.Count),
+            new DatasetteEvent(isUpsert ? "upsert-rows" : "insert-rows", v.Actor, database.Name, table.Name, request.Rows.Count),
             v.Ct
         );
         var answer = new JsonMap { { "ok", true } };
@@ -47,10 +56,34 @@ internal static class WriteViews
         {
             answer.Add("rows", new JsonRows(columns, rows));
         }
-        return Respond.Json(answer, 201);
+        return Respond.Json(answer, isUpsert ? 200 : 201);
     }
 
-    private static async ValueTask EnsureAsync(ViewContext v, string action, Database database, TableSchema table, string message)
+    /// <summary>The table of the address, for a write: views are no tables.</summary>
+    /// <exception cref="DatasetteException">404.</exception>
+    public static async Task<(Database Database, TableSchema Table)> TableAsync(ViewContext v)
+    {
+        var database = v.Database;
+        var schema = await database.SchemaAsync(v.Ct);
+        return schema.Relation(v.TableName) switch
+        {
+            TableSchema found => (database, found),
+            ViewSchema view => throw new DatasetteException(404, $"Table not found: {view.Name}"),
+            _ => throw new DatasetteException(404, "Table not found"),
+        };
+    }
+
+    /// <exception cref="DatasetteException">403.</exception>
+    public static void EnsureMutable(Database database)
+    {
+        if (!database.IsMutable)
+        {
+            throw new DatasetteException(403, "Database is immutable");
+        }
+    }
+
+    /// <exception cref="DatasetteException">403 with this message.</exception>
+    public static async ValueTask EnsureAsync(ViewContext v, string action, Database database, TableSchema table, string message)
     {
         if (!await v.AllowedAsync(action, database.Name, table.Name))
         {
@@ -58,7 +91,8 @@ internal static class WriteViews
         }
     }
 
-    private static async Task<IResult> AsJsonAsync(Func<Task<IResult>> write)
+    /// <summary>Every failure of a write is JSON.</summary>
+    public static async Task<IResult> AsJsonAsync(Func<Task<IResult>> write)
     {
         try
         {

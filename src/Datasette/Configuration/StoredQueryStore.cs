@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 using Datasette.Databases;
 using Microsoft.Data.Sqlite;
 
-namespace Datasette.Views;
+namespace Datasette.Configuration;
 
 /// <summary>All stored queries: rows of the internal database, kept at hand in memory. One per host; safe on any thread.</summary>
 internal sealed class StoredQueryStore(InternalDatabase catalog)
