@@ -26,6 +26,7 @@ internal sealed class ConnectionFactory(string name, DatabaseKind kind, string l
     private const int DbConfigDqsDml = 1013;
     private const int DbConfigDqsDdl = 1014;
     private const int DbConfigTrustedSchema = 1017;
+    private const int LimitLength = 0;
 
     static ConnectionFactory() => Batteries_V2.Init();
 
@@ -112,6 +113,7 @@ internal sealed class ConnectionFactory(string name, DatabaseKind kind, string l
             SqlStatement.Execute(connection, statement);
         }
 
+        _ = raw.sqlite3_limit(db, LimitLength, options.MaxResultBytes);
         // After the hooks: what a hook sets up may need to write to a memory database, what a visitor runs may not.
         _ = raw.sqlite3_db_config(db, DbConfigTrustedSchema, 0, out _);
         SqlStatement.Execute(connection, "PRAGMA query_only=1");

@@ -23,6 +23,7 @@ public sealed class Database : IAsyncDisposable
     private volatile DatabaseSchema? _schema;
     private long _schemaLookedAt;
     private long _brokenUntil;
+    private FileIdentity? _identity;
     private int? _autoCheckpoint;
 
     private Database(string name, DatabaseKind kind, string location, string? givenPath, DatabaseOptions options)
@@ -106,7 +107,12 @@ public sealed class Database : IAsyncDisposable
         CancellationToken ct = default
     )
     {
-        return _readers.RunAsync(c => ReadAll(c, sql, parameters, maxRows), sql, timeLimit ?? _options.TimeLimit, ct);
+        return _readers.RunAsync(
+            c => ReadAll(c, sql, parameters, maxRows, _options.MaxResultBytes),
+            sql,
+            timeLimit ?? _options.TimeLimit,
+            ct
+        );
     }
 
     /// <summary>Runs work on a reader.</summary>
@@ -154,7 +160,7 @@ public sealed class Database : IAsyncDisposable
         yield return statement.ColumnNames();
         while (true)
         {
-            var batch = await Task.Run(() => reader.Run(_ => NextRows(statement, BatchRows), sql, limit, ct), ct);
+            var batch = await Task.Run(() => reader.Run(_ => NextRows(statement, BatchRows, long.MaxValue), sql, limit, ct), ct);
             foreach (var row in batch)
             {
                 yield return row;
@@ -201,6 +207,7 @@ public sealed class Database : IAsyncDisposable
             }
 
             var lookedAt = _options.Time.GetTimestamp();
+            LookAtFile();
             var schema = await _readers.RunAsync(ReadSchema, "", SchemaReader.TimeLimit, ct);
             _schema = schema;
             Volatile.Write(ref _schemaLookedAt, lookedAt);
@@ -211,6 +218,9 @@ public sealed class Database : IAsyncDisposable
             _schemaGate.Release();
         }
     }
+
+    /// <summary>True while the last attempt to read the schema has failed, so that nobody waits for the same lock again.</summary>
+    internal bool IsUnreadable => _options.Time.GetTimestamp() < Volatile.Read(ref _brokenUntil);
 
     /// <summary>As <see cref="SchemaAsync"/>; but where the file cannot be read now, what was known last, or nothing.</summary>
     /// <remarks>For what concerns all databases at once: one that is locked, damaged or gone must not close the others.</remarks>
@@ -303,26 +313,78 @@ public sealed class Database : IAsyncDisposable
         SqliteConnection connection,
         string sql,
         IReadOnlyDictionary<string, object?>? parameters,
-        int? maxRows
+        int? maxRows,
+        long maxBytes
     )
     {
         var start = Stopwatch.GetTimestamp();
         using var statement = SqlStatement.Prepare(connection, sql);
         statement.BindAll(parameters);
-        var rows = NextRows(statement, maxRows ?? int.MaxValue);
+        var rows = NextRows(statement, maxRows ?? int.MaxValue, maxBytes);
         var isTruncated = rows.Count == maxRows && statement.Step();
         return new QueryResults(statement.ColumnNames(), rows, isTruncated, Stopwatch.GetElapsedTime(start));
     }
 
-    private static List<object?[]> NextRows(SqlStatement statement, int count)
+    private static List<object?[]> NextRows(SqlStatement statement, int count, long maxBytes)
     {
         var rows = new List<object?[]>();
+        long bytes = 0;
         while (rows.Count < count && statement.Step())
         {
-            rows.Add(statement.ReadRow());
+            var row = statement.ReadRow();
+            rows.Add(row);
+            bytes += SizeOf(row);
+            if (bytes > maxBytes)
+            {
+                throw new DatasetteException(
+                    400,
+                    $"The result is larger than {maxBytes >> 20} MB. Ask for fewer rows or columns, or stream a table as CSV (_stream=1)."
+                );
+            }
         }
 
         return rows;
+    }
+
+    private static long SizeOf(object?[] row)
+    {
+        long bytes = 0;
+        foreach (var value in row)
+        {
+            bytes += value switch
+            {
+                string text => 2L * text.Length,
+                byte[] blob => blob.Length,
+                _ => 8,
+            };
+        }
+
+        return bytes;
+    }
+
+    /// <exception cref="SqliteException">The file is gone.</exception>
+    private void LookAtFile()
+    {
+        if (Path is null)
+        {
+            return;
+        }
+
+        if (!System.IO.File.Exists(Path))
+        {
+            throw new SqliteException($"the file {GivenPath} is no longer there", SQLitePCL.raw.SQLITE_CANTOPEN);
+        }
+
+        var identity = FileIdentity.Of(Path);
+        if (_identity is not null && identity is not null && identity != _identity)
+        {
+            // Another file under the old name: what was open reads, and would write, what nobody can see any more.
+            _readers.Clear();
+            _writes.Reopen();
+            _schema = null;
+        }
+
+        _identity = identity;
     }
 
     private DatabaseSchema? FreshSchema()

@@ -20,6 +20,12 @@ public sealed record DatabaseOptions
     /// <summary>Limit of a query that names none. Default 1 second.</summary>
     public TimeSpan TimeLimit { get; init; } = TimeSpan.FromSeconds(1);
 
+    /// <summary>
+    /// Bytes that the texts and blobs of one answer may have in memory, and that one value may have. Default 512 MiB. Streams hold only a few
+    /// rows and are not limited as a whole.
+    /// </summary>
+    public int MaxResultBytes { get; init; } = 512 << 20;
+
     /// <summary>How long SQLite waits for a lock. Default 5 seconds.</summary>
     public TimeSpan BusyTimeout { get; init; } = TimeSpan.FromSeconds(5);
 

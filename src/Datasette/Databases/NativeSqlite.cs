@@ -34,6 +34,17 @@ internal static partial class NativeSqlite
         return value == 1;
     }
 
+    /// <summary>Where in the text of a statement the last error is: bytes from its start; -1 when it has no place.</summary>
+    public static int ErrorOffset(SQLitePCL.sqlite3 db)
+    {
+        var offset = ErrorOffsetOf(db.DangerousGetHandle());
+        GC.KeepAlive(db);
+        return offset;
+    }
+
+    [DllImport("e_sqlite3", EntryPoint = "sqlite3_error_offset")]
+    private static extern int ErrorOffsetOf(nint db);
+
     [DllImport(
         "e_sqlite3",
         EntryPoint = "sqlite3_file_control",

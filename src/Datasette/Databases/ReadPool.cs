@@ -9,6 +9,7 @@ internal sealed class ReadPool(ConnectionFactory factory, int size, TimeProvider
 {
     private readonly SemaphoreSlim _free = new(Math.Max(1, size), Math.Max(1, size));
     private readonly ConcurrentStack<ReadConnection> _idle = new();
+    private int _generation;
     private volatile bool _isDisposed;
 
     /// <summary>Runs work on a reader, off the caller's thread.</summary>
@@ -45,11 +46,13 @@ internal sealed class ReadPool(ConnectionFactory factory, int size, TimeProvider
     }
 
     /// <summary>Opens a reader outside the pool, for work that may take as long as its receiver likes. The caller disposes it.</summary>
-    public ReadConnection OpenOwn() => new(factory.OpenReader(), time);
+    public ReadConnection OpenOwn() => new(factory.OpenReader(), time) { Generation = _generation };
 
     /// <summary>Closes idle connections, so that what was set up on them takes effect anew.</summary>
     public void Clear()
     {
+        // What is lent out now is not taken back.
+        Interlocked.Increment(ref _generation);
         while (_idle.TryPop(out var reader))
         {
             reader.Dispose();
@@ -72,7 +75,7 @@ internal sealed class ReadPool(ConnectionFactory factory, int size, TimeProvider
     private void Return(ReadConnection reader)
     {
         // A transaction left open would hold an old snapshot, and so the WAL, for ever.
-        if (raw.sqlite3_get_autocommit(reader.Connection.Handle!) == 0)
+        if (reader.Generation != Volatile.Read(ref _generation) || raw.sqlite3_get_autocommit(reader.Connection.Handle!) == 0)
         {
             reader.Dispose();
             return;
@@ -94,6 +97,7 @@ internal sealed class ReadConnection : IDisposable
 
     private readonly TimeProvider _time;
     private readonly delegate_progress _look;
+    private readonly strdelegate_authorizer _authorize = ReadAuthorizer.Decide;
     private long _deadline = long.MaxValue;
     private CancellationToken _ct;
     private bool _isPastDeadline;
@@ -104,9 +108,13 @@ internal sealed class ReadConnection : IDisposable
         _time = time;
         _look = Look;
         raw.sqlite3_progress_handler(connection.Handle!, InstructionsPerLook, _look, null);
+        _ = raw.sqlite3_set_authorizer(connection.Handle!, _authorize, null);
     }
 
     public SqliteConnection Connection { get; }
+
+    /// <summary>Which setting-up of the pool it was opened under.</summary>
+    public int Generation { get; init; }
 
     public T Run<T>(Func<SqliteConnection, T> work, string sql, TimeSpan limit, CancellationToken ct)
     {

@@ -51,7 +51,21 @@ internal static partial class SchemaReader
     /// <param name="connection">A reader.</param>
     /// <param name="version">The schema version just read on it.</param>
     /// <param name="isConfiguredHidden">Whether configuration hides a table.</param>
+    /// <exception cref="SqliteException">SQLite refused, or a damaged file holds what no schema can.</exception>
     public static DatabaseSchema Read(SqliteConnection connection, long version, Func<string, bool> isConfiguredHidden)
+    {
+        try
+        {
+            return ReadAll(connection, version, isConfiguredHidden);
+        }
+        catch (Exception e) when (e is InvalidCastException or ArgumentException or KeyNotFoundException or NullReferenceException)
+        {
+            // SQLite hands out the rows of a damaged schema as they are: numbers for names, one name twice.
+            throw new SqliteException("malformed database schema", SQLitePCL.raw.SQLITE_CORRUPT);
+        }
+    }
+
+    private static DatabaseSchema ReadAll(SqliteConnection connection, long version, Func<string, bool> isConfiguredHidden)
     {
         var list = SqlStatement
             .Query(connection, ListSql)

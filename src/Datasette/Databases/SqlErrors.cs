@@ -23,6 +23,12 @@ public static class SqlErrors
         return start >= 0 && end > start ? text[(start + 1)..end] : text;
     }
 
+    /// <summary>Where in its text a statement is wrong: characters from the start; null when SQLite names no place.</summary>
+    /// <param name="failure">A failure to prepare a statement.</param>
+    public static int? Place(SqliteException failure) => failure.Data[PlaceKey] as int?;
+
+    internal const string PlaceKey = "sql_offset";
+
     internal static SqliteException FromConnection(sqlite3 db, int rc)
     {
         var extended = raw.sqlite3_extended_errcode(db);

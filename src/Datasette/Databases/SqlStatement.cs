@@ -40,7 +40,13 @@ public sealed class SqlStatement : IDisposable
         var rc = raw.sqlite3_prepare_v2(db, bytes.AsSpan(), out var statement, out var tail);
         if (rc != raw.SQLITE_OK)
         {
-            throw SqlErrors.FromConnection(db, rc);
+            var failure = SqlErrors.FromConnection(db, rc);
+            if (NativeSqlite.ErrorOffset(db) is >= 0 and var offset && offset < bytes.Length)
+            {
+                failure.Data[SqlErrors.PlaceKey] = Encoding.UTF8.GetCharCount(bytes, 0, offset);
+            }
+
+            throw failure;
         }
 
         if (statement.IsInvalid)

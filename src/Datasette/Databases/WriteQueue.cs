@@ -7,6 +7,8 @@ namespace Datasette.Databases;
 /// <summary>The one writer of a database: work comes in turn, each piece in one transaction.</summary>
 internal sealed class WriteQueue : IAsyncDisposable
 {
+    private const int NoCheckpointOnClose = 1006;
+
     private readonly Channel<Action> _work = Channel.CreateUnbounded<Action>(new() { SingleReader = true });
     private readonly Func<SqliteConnection> _open;
     private readonly Action _committed;
@@ -61,6 +63,22 @@ internal sealed class WriteQueue : IAsyncDisposable
             if (_connection is not null)
             {
                 apply(_connection);
+            }
+        });
+    }
+
+    /// <summary>Closes the writing connection in turn; the next write opens a fresh one.</summary>
+    public void Reopen()
+    {
+        _work.Writer.TryWrite(() =>
+        {
+            if (_connection is not null)
+            {
+                // Without this the close would delete the -wal of the file that has taken the old one's name.
+                _ = raw.sqlite3_db_config(_connection.Handle!, NoCheckpointOnClose, 1, out _);
+                _connection.Dispose();
+                _connection = null;
+                _stamp = null;
             }
         });
     }

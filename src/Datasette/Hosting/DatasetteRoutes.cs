@@ -27,7 +27,14 @@ internal sealed class DatasetteRoutes
             Add(
                 $"^/{Regex.Escape(mount)}/(?<path>.*)$",
                 "GET",
-                async v => await StaticFiles.FromFolderAsync(folder, v.Segment("path"), v.Http, v.Args["_hash"])
+                async v =>
+                    await StaticFiles.FromFolderAsync(
+                        folder,
+                        v.Segment("path"),
+                        v.Http,
+                        v.Args["_hash"],
+                        app.Databases.Append(app.Catalog.Database).Select(database => database.Path).OfType<string>()
+                    )
             );
         }
         Get(@"^/$|^/\.json$|^/-/$|^/-/\.json$", IndexView.ShowAsync);
@@ -80,7 +87,7 @@ internal sealed class DatasetteRoutes
         Get($"^{Table}/-/autocomplete$", AutocompleteView.ShowAsync);
         Post($"^{Table}/-/insert$", WriteViews.InsertAsync);
         Post($"^{Table}/-/upsert$", WriteViews.UpsertAsync);
-        Post($"^{Table}/-/set-column-type$", ColumnTypes.SetAsync);
+        Post($"^{Table}/-/set-column-type$", SetColumnTypeView.PostAsync);
         Post($"^{Table}/-/drop$", DropTableView.PostAsync);
         Post($"^{Row}/-/update$", RowWriteViews.UpdateAsync);
         Post($"^{Row}/-/delete$", RowWriteViews.DeleteAsync);

@@ -56,6 +56,9 @@ public sealed record QueryModel
     /// <summary>What went wrong; null when nothing did.</summary>
     public string? Error { get; init; }
 
+    /// <summary>The SQL before, at and behind the place where it is wrong; null when that is not known.</summary>
+    public (string Before, string Marked, string Behind)? ErrorPlace { get; init; }
+
     /// <summary>The SQL in the editor; null where it is already.</summary>
     public string? EditHref { get; init; }
 

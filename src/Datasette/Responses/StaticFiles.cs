@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Security.Cryptography;
+using Datasette.Databases;
 using Microsoft.AspNetCore.Http;
 
 namespace Datasette.Responses;
@@ -28,7 +29,19 @@ internal static class StaticFiles
         return Load(name) is { } asset ? Answer(asset, name, context, hash) : throw new DatasetteException(404, "404: File not found");
     }
 
-    public static async Task<Response> FromFolderAsync(string folder, string relative, HttpContext context, string? hash)
+    /// <summary>A file of a folder.</summary>
+    /// <param name="folder">The folder.</param>
+    /// <param name="relative">The path below it, as in the address.</param>
+    /// <param name="context">The request.</param>
+    /// <param name="hash">What the address says the content is.</param>
+    /// <param name="databases">Files that are open as databases and must not be opened here.</param>
+    public static async Task<Response> FromFolderAsync(
+        string folder,
+        string relative,
+        HttpContext context,
+        string? hash,
+        IEnumerable<string> databases
+    )
     {
         var root = Path.GetFullPath(folder);
         var full = Path.GetFullPath(Path.Join(root, Uri.UnescapeDataString(relative)));
@@ -40,7 +53,7 @@ internal static class StaticFiles
         {
             throw new DatasetteException(403, "403: Directory listing is not allowed");
         }
-        if (!File.Exists(full) || MayBeLiveDatabase(full))
+        if (!File.Exists(full) || MayBeLiveDatabase(full, databases))
         {
             throw new DatasetteException(404, "404: File not found");
         }
@@ -51,13 +64,15 @@ internal static class StaticFiles
     }
 
     /// <summary>Closing any descriptor of a live database, or of its -shm, drops SQLite's locks on it (rule 1): such a file is not served.</summary>
-    private static bool MayBeLiveDatabase(string path)
+    private static bool MayBeLiveDatabase(string path, IEnumerable<string> databases)
     {
         var file = File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path;
         return file.EndsWith("-shm", StringComparison.Ordinal)
             || File.Exists(file + "-wal")
             || File.Exists(file + "-shm")
-            || File.Exists(file + "-journal");
+            || File.Exists(file + "-journal")
+            // By device and inode: a hard link has another name, and it is the file that is locked.
+            || databases.Any(database => FileIdentity.IsSame(file, database) || FileIdentity.IsSame(file, database + "-shm"));
     }
 
     public static Response Favicon() =>

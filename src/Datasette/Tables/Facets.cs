@@ -43,7 +43,7 @@ public sealed record FacetRequest(FacetKind Kind, string Column, bool IsConfigur
         {
             FacetKind.Array => Column + "__arraycontains",
             FacetKind.Date => Column + "__date",
-            _ => Column.StartsWith('_') ? Column + "__exact" : Column,
+            _ => TableFilters.KeyOf(Column),
         };
 }
 

@@ -64,6 +64,11 @@ public static class TableFilters
     /// <summary>A key that begins with <c>_</c> and holds no <c>__</c> is an argument of the page, never a filter.</summary>
     public static bool IsSpecial(string key) => key.StartsWith('_') && !key.Contains("__", StringComparison.Ordinal);
 
+    /// <summary>The key that filters by equality: the column's name, with its operator where the bare name would mean something else.</summary>
+    /// <param name="column">Any column.</param>
+    public static string KeyOf(string column) =>
+        column.StartsWith('_') || column.Contains("__", StringComparison.Ordinal) ? column + "__exact" : column;
+
     /// <summary>Splits a key into column and operator.</summary>
     /// <param name="key">Key of a query string pair.</param>
     public static (string Column, string Operator) SplitKey(string key)

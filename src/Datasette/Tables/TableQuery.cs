@@ -12,9 +12,11 @@ public sealed record TableQuery
     private readonly RelationSchema _relation;
     private readonly IReadOnlyList<string> _hiddenColumns;
     private readonly int _offset;
+    private readonly IReadOnlyList<string> _keys;
 
-    internal TableQuery(RelationSchema relation, IReadOnlyList<string> hiddenColumns, int offset)
+    internal TableQuery(RelationSchema relation, IReadOnlyList<string> hiddenColumns, int offset, IReadOnlyList<string> keys)
     {
+        _keys = keys;
         _relation = relation;
         _hiddenColumns = hiddenColumns;
         _offset = offset;
@@ -90,8 +92,10 @@ public sealed record TableQuery
     {
         var page = rows.Take(PageSize).ToArray();
         string? next = null;
+        var needsTieBreak = false;
         if (rows.Count > PageSize && PageSize > 0)
         {
+            needsTieBreak = _keys.Count == _relation.RowKeys.Count && EndsInNull(page[^1]);
             next = _relation.IsView ? (_offset + PageSize).ToString(CultureInfo.InvariantCulture) : Token(page[^1]);
         }
 
@@ -100,14 +104,20 @@ public sealed record TableQuery
             page = [.. page.Select(r => r[..Columns.Count])];
         }
 
-        return new TablePage(Columns, page, next);
+        return new TablePage(Columns, page, next) { NeedsTieBreak = needsTieBreak };
+    }
+
+    private bool EndsInNull(object?[] row)
+    {
+        var all = Columns.Concat(_hiddenColumns).ToList();
+        return _relation is TableSchema { IsRowidTable: true, UsesRowid: false } && _keys.Any(key => row[all.IndexOf(key)] is null);
     }
 
     /// <summary>The token that continues behind a row of <see cref="Sql"/>, hidden columns included.</summary>
     internal string Token(object?[] row)
     {
         var all = Columns.Concat(_hiddenColumns).ToList();
-        string[] names = Sort is null ? [.. _relation.RowKeys] : [Sort, .. _relation.RowKeys];
+        string[] names = Sort is null ? [.. _keys] : [Sort, .. _keys];
         return PageToken.Write([.. names.Select(n => row[all.IndexOf(n)])], [.. names.Select(_relation.Column)]);
     }
 }
@@ -116,7 +126,14 @@ public sealed record TableQuery
 /// <param name="Columns">Shown columns.</param>
 /// <param name="Rows">Rows, at most a page.</param>
 /// <param name="Next">Token of the next page; null on the last one.</param>
-public sealed record TablePage(IReadOnlyList<string> Columns, IReadOnlyList<object?[]> Rows, string? Next);
+public sealed record TablePage(IReadOnlyList<string> Columns, IReadOnlyList<object?[]> Rows, string? Next)
+{
+    /// <summary>
+    /// True when the page ends at a row whose key is NULL: others may have the same, and only the rowid tells them apart. Ask again with
+    /// <see cref="TableQueryOptions.BreakTies"/>.
+    /// </summary>
+    public bool NeedsTieBreak { get; init; }
+}
 
 /// <summary>How a table or view is searched.</summary>
 /// <param name="FtsTable">The full-text table.</param>

@@ -17,6 +17,9 @@ public sealed record TableQueryOptions
     /// <summary>The block of the table in the configuration; an empty one by default.</summary>
     public JsonObject TableConfig { get; init; } = [];
 
+    /// <summary>Rows whose key is the same, because it is NULL, in the order of their rowid. Default false; see <see cref="TablePage.NeedsTieBreak"/>.</summary>
+    public bool BreakTies { get; init; }
+
     /// <summary>No page size and no further page: what a stream of all rows needs. Default false.</summary>
     public bool IsUnlimited { get; init; }
 }

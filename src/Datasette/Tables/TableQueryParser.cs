@@ -20,6 +20,11 @@ internal sealed partial class TableQueryParser(
     private readonly List<string> _words = [];
     private (string Condition, string Words)? _inWords;
 
+    private string _viewTies = "";
+
+    // What tells rows apart: the row key, and the rowid behind it where keys may be NULL and so the same.
+    private IReadOnlyList<string> _keys = relation.RowKeys;
+
     /// <summary>Row key, then all columns of a relation.</summary>
     public static IReadOnlyList<string> AllColumns(RelationSchema relation) =>
         relation.UsesRowid ? ["rowid", .. relation.ColumnNames] : relation.ColumnNames;
@@ -42,11 +47,16 @@ internal sealed partial class TableQueryParser(
         var words = Describe(filters, sort, isDescending);
         var isFiltered = _where.Count > 0;
 
+        if (options.BreakTies && RowidName() is { } rowid)
+        {
+            _keys = [.. relation.RowKeys, rowid];
+        }
+
         var offset = AddPage(sort, isDescending);
         string[] needed =
             relation.IsView ? []
-            : sort is null ? [.. relation.RowKeys]
-            : [.. relation.RowKeys, sort];
+            : sort is null ? [.. _keys]
+            : [.. _keys, sort];
         var hidden = needed.Where(n => !columns.Contains(n)).Distinct().ToArray();
         var select = string.Join(", ", columns.Concat(hidden).Select(SqlText.Quote));
         var sql =
@@ -55,7 +65,7 @@ internal sealed partial class TableQueryParser(
             + Order(sort, isDescending)
             + (options.IsUnlimited ? "" : string.Create(CultureInfo.InvariantCulture, $"limit {(long)pageSize + 1}"))
             + (offset == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $" offset {offset}"));
-        return new TableQuery(relation, hidden, offset)
+        return new TableQuery(relation, hidden, offset, _keys)
         {
             Sql = sql.TrimEnd(),
             ReadableSql = _inWords is { } page
@@ -75,6 +85,17 @@ internal sealed partial class TableQueryParser(
             HumanDescription = words,
             IsFiltered = isFiltered,
         };
+    }
+
+    // The question without what only paging needs.
+    private string Readable(string sql)
+    {
+        if (_inWords is { } page)
+        {
+            sql = sql.Replace(page.Condition, page.Words, StringComparison.Ordinal);
+        }
+
+        return (_viewTies.Length > 0 ? sql.Replace(_viewTies + " ", " ", StringComparison.Ordinal) : sql).TrimEnd();
     }
 
     private int PageSize()
@@ -287,6 +308,13 @@ internal sealed partial class TableQueryParser(
         }
 
         var keys = relation.RowKeys;
+        if (RowidName() is { } rowid && token.Count(c => c == ',') == relation.RowKeys.Count + (sort is null ? 0 : 1))
+        {
+            // One component more than the key has: the token comes from a page that broke ties.
+            _keys = [.. relation.RowKeys, rowid];
+            keys = _keys;
+        }
+
         string[] names = sort is null ? [.. keys] : [sort, .. keys];
         var values = PageToken.Read(token, [.. names.Select(relation.Column)]);
         if (values is not null)
@@ -313,10 +341,26 @@ internal sealed partial class TableQueryParser(
             terms.Add(SqlText.Quote(sort) + (isDescending ? " desc" : ""));
         }
 
-        terms.AddRange(relation.RowKeys.Where(k => k != sort).Select(SqlText.Quote));
+        if (sort is not null && relation.IsView)
+        {
+            // Pages of a view are cut by counting, and rows that compare as equal may change places between two counts.
+            _viewTies = ", " + string.Join(", ", relation.ColumnNames.Where(name => name != sort).Select(SqlText.Quote));
+            _viewTies = _viewTies.Length > 2 ? _viewTies : "";
+            terms[0] += _viewTies;
+        }
+
+        terms.AddRange(_keys.Where(k => k != sort).Select(SqlText.Quote));
         // Without an order the blank stays, as in the SQL that other tools have stored.
         return terms.Count == 0 ? " " : $"order by {string.Join(", ", terms)} ";
     }
+
+    // The name under which SQLite gives the rowid of a table with a declared key; null where it gives none.
+    private string? RowidName() =>
+        relation is TableSchema { IsRowidTable: true, IsVirtual: false, UsesRowid: false }
+            ? new[] { "rowid", "_rowid_", "oid" }.FirstOrDefault(name =>
+                relation.Columns.All(column => !column.Name.Equals(name, StringComparison.OrdinalIgnoreCase))
+            )
+            : null;
 
     private string WhereText() => string.Join(" and ", _where);
 

@@ -66,7 +66,7 @@ internal static class ApiExplorerView
             var path = v.App.UrlOf(database) + "/-/create";
             links.Add(new(path, Call(v, path, NewTable())));
         }
-        var schema = await database.SchemaAsync(v.Ct);
+        var schema = await database.KnownSchemaAsync(v.Ct);
         foreach (var resource in await v.App.Rights.ListAsync("view-table", v.Actor, database.Name, v.Ct))
         {
             if (schema.Table(resource.Child!) is { } table)

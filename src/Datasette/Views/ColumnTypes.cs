@@ -6,14 +6,14 @@ using Datasette.Configuration;
 using Datasette.Databases;
 using Datasette.Responses;
 using Microsoft.AspNetCore.Html;
-using Microsoft.AspNetCore.Http;
 
 namespace Datasette.Views;
 
-/// <summary>The built-in types of columns: url, email, json, textarea. What they refuse, how they are shown, and setting them.</summary>
+/// <summary>The built-in types of columns: url, email, json, textarea. What they refuse and how they are shown.</summary>
 internal static partial class ColumnTypes
 {
-    private static readonly string[] Known = ["url", "email", "json", "textarea"];
+    /// <summary>Their names.</summary>
+    public static readonly IReadOnlyList<string> Known = ["url", "email", "json", "textarea"];
 
     /// <summary>Types that the configuration gives, with the reason for those that cannot be.</summary>
     public static async Task<(List<(string, string, string, ColumnType)> Types, List<string> Warnings)> ConfiguredAsync(
@@ -48,7 +48,7 @@ internal static partial class ColumnTypes
     }
 
     /// <summary>Why a column cannot have this type; null when it can.</summary>
-    private static string? Problem(string database, RelationSchema? relation, string table, string column, string type)
+    public static string? Problem(string database, RelationSchema? relation, string table, string column, string type)
     {
         if (relation?.Column(column) is not { } info)
         {
@@ -145,75 +145,8 @@ internal static partial class ColumnTypes
         return map;
     }
 
-    public static Task<IResult> SetAsync(ViewContext v) => WriteViews.AsJsonAsync(() => SetTypeAsync(v));
-
-    /// <summary>The type is kept by the host, so that a database nobody may change can have types, too.</summary>
-    private static async Task<IResult> SetTypeAsync(ViewContext v)
-    {
-        var (database, table) = await WriteViews.TableAsync(v);
-        await WriteViews.EnsureAsync(v, "set-column-type", database, table, "Permission denied");
-        using var body = await RequestBody.ReadJsonAsync(v);
-        var (column, type) = Parse(body.RootElement);
-        if (
-            Problem(database.Name, table, table.Name, column, type?.Type ?? Known[0]) is { } problem
-            && (type is not null || table.Column(column) is null)
-        )
-        {
-            throw new DatasetteException(400, problem);
-        }
-        await v.App.ColumnTypes.SetAsync(database.Name, table.Name, column, type, v.Ct);
-        return Respond.Json(
-            new JsonMap
-            {
-                { "ok", true },
-                { "database", database.Name },
-                { "table", table.Name },
-                { "column", column },
-                { "column_type", type is null ? null : TypeJson(type) },
-            }
-        );
-    }
-
-    private static (string Column, ColumnType? Type) Parse(JsonElement body)
-    {
-        if (body.ValueKind != JsonValueKind.Object)
-        {
-            throw new DatasetteException(400, "JSON must be a dictionary");
-        }
-        var unknown = body.EnumerateObject().Select(p => p.Name).Where(name => name is not ("column" or "column_type")).ToList();
-        if (unknown.Count > 0)
-        {
-            throw new DatasetteException(400, "Invalid keys: " + string.Join(", ", unknown.Order(StringComparer.Ordinal)));
-        }
-        if (
-            !body.TryGetProperty("column", out var column)
-            || column.ValueKind != JsonValueKind.String
-            || column.GetString() is not { Length: > 0 } name
-        )
-        {
-            throw new DatasetteException(400, "\"column\" is required");
-        }
-        if (!body.TryGetProperty("column_type", out var given))
-        {
-            throw new DatasetteException(400, "\"column_type\" is required");
-        }
-        if (given.ValueKind == JsonValueKind.Null)
-        {
-            return (name, null);
-        }
-        if (
-            given.ValueKind != JsonValueKind.Object
-            || !given.TryGetProperty("type", out var type)
-            || type.ValueKind != JsonValueKind.String
-        )
-        {
-            throw new DatasetteException(400, "\"column_type\" must be null or a dictionary with \"type\"");
-        }
-        var config = given.TryGetProperty("config", out var more) ? JsonNode.Parse(more.GetRawText()) : null;
-        return (name, new(type.GetString()!, config));
-    }
-
-    private static JsonMap TypeJson(ColumnType type) => new() { { "type", type.Type }, { "config", type.Config } };
+    /// <summary>A type as data.</summary>
+    public static JsonMap TypeJson(ColumnType type) => new() { { "type", type.Type }, { "config", type.Config } };
 
     [GeneratedRegex(@"^https?://[^\s/?#]+[^\s]*$", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex Url();

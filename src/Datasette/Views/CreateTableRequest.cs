@@ -2,20 +2,6 @@ using System.Text.Json;
 
 namespace Datasette.Views;
 
-/// <summary>One column of a table to be made.</summary>
-internal sealed record NewColumn(string Name, string Type)
-{
-    public bool IsNotNull { get; init; }
-
-    /// <summary>The default as SQL; null without one.</summary>
-    public string? Default { get; init; }
-
-    public string? ForeignTable { get; init; }
-
-    /// <summary>Null takes the key of the other table.</summary>
-    public string? ForeignColumn { get; init; }
-}
-
 /// <summary>The body of a create, checked as far as it can be without a look at the database. Pure.</summary>
 internal sealed record CreateTableRequest
 {

@@ -27,9 +27,7 @@ internal static class FragmentView
             var keys = row.KeyColumns.ToHashSet();
             pairs = pairs
                 .Where(pair => !keys.Contains(Column(pair.Key)))
-                .Concat(
-                    row.KeyColumns.Select((key, i) => KeyValuePair.Create(key.StartsWith('_') ? key + "__exact" : key, row.KeyValues[i]))
-                );
+                .Concat(row.KeyColumns.Select((key, i) => KeyValuePair.Create(TableFilters.KeyOf(key), row.KeyValues[i])));
         }
         pairs = pairs.Concat(Quick.Select(name => KeyValuePair.Create(name, "1")));
         var narrowed = v.WithArgs(QueryArgs.FromPairs(pairs));

@@ -88,7 +88,7 @@ internal static class IndexView
 
     private static async Task<Entry> SummariseAsync(ViewContext v, Database database, bool isPrivate, IEnumerable<AllowedResource> allowed)
     {
-        var schema = await database.SchemaAsync(v.Ct);
+        var schema = await database.KnownSchemaAsync(v.Ct);
         var counts = await CountAsync(v, database, schema);
         var relationships = v.Args["_sort"] == "relationships" || counts is null;
         var tables = new List<Table>();
@@ -121,7 +121,7 @@ internal static class IndexView
     /// <summary>All counts of a database, or none: a sum of some would mislead.</summary>
     private static async Task<Dictionary<string, long?>?> CountAsync(ViewContext v, Database database, DatabaseSchema schema)
     {
-        if (database.IsMutable && database.SizeBytes >= LargestCounted || schema.Tables.Count == 0)
+        if (database.IsMutable && database.SizeBytes >= LargestCounted || schema.Tables.Count == 0 || database.IsUnreadable)
         {
             return null;
         }

@@ -16,7 +16,7 @@ internal sealed class QueryPageBuilder(ViewContext v, Database database, StoredQ
 
     private string ToggleArgument => stored?.HideSql == true ? "_show_sql" : "_hide_sql";
 
-    public async Task<Response> MakeAsync(QueryResults? results, string? error)
+    public async Task<Response> MakeAsync(QueryResults? results, string? error, int? place = null)
     {
         var metadata = Metadata.Database(v.App, database.Name);
         var alternate = v.Absolute(v.PathWithFormat("json"));
@@ -50,6 +50,7 @@ internal sealed class QueryPageBuilder(ViewContext v, Database database, StoredQ
             Hidden = Hidden(),
             Parameters = names.Select(name => new ParameterModel(name, v.Args[name] ?? "")).ToList(),
             Error = error,
+            ErrorPlace = place is { } at && !IsHidden ? Place(at) : null,
             EditHref = await EditHrefAsync(),
             JsonHref = hasRows ? v.PathWithFormat("json") : null,
             CsvHref = hasRows ? v.PathWithFormat("csv", "_size=max") : null,
@@ -75,6 +76,22 @@ internal sealed class QueryPageBuilder(ViewContext v, Database database, StoredQ
         }
         return (stored.Title ?? $"{database.Name}: {stored.Name}")
             + (await v.IsPrivateAsync("view-query", database.Name, stored.Name) ? " 🔒" : "");
+    }
+
+    /// <summary>The SQL before, at and behind the place; the word that begins there is marked.</summary>
+    private (string Before, string Marked, string Behind)? Place(int at)
+    {
+        if (at >= sql.Length)
+        {
+            return (sql, "", "");
+        }
+        var end = at;
+        while (end < sql.Length && (char.IsLetterOrDigit(sql[end]) || sql[end] is '_' or '$'))
+        {
+            end++;
+        }
+        end = Math.Max(end, at + (char.IsHighSurrogate(sql[at]) && at + 1 < sql.Length ? 2 : 1));
+        return (sql[..at], sql[at..end], sql[end..]);
     }
 
     private static string Outcome(QueryResults? results) =>

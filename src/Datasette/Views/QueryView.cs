@@ -148,6 +148,7 @@ internal static class QueryView
     {
         QueryResults? results = null;
         string? error = null;
+        int? place = null;
         if (stored?.IsWrite == true)
         {
             return v.Format switch
@@ -164,6 +165,7 @@ internal static class QueryView
         catch (SqliteException e)
         {
             error = SqlErrors.Message(e);
+            place = SqlErrors.Place(e);
         }
         catch (QueryInterruptedException)
         {
@@ -174,7 +176,7 @@ internal static class QueryView
             case "json":
                 return await JsonAsync(v, database, stored, sql, values, results, error);
             case null:
-                return await new QueryPageBuilder(v, database, stored, sql, names).MakeAsync(results, error);
+                return await new QueryPageBuilder(v, database, stored, sql, names).MakeAsync(results, error, place);
         }
         if (results is null)
         {

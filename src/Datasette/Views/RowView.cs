@@ -186,7 +186,7 @@ internal static class RowView
                 .Table.ForeignKeysIn.Select(
                     (key, i) =>
                     {
-                        var name = key.OtherColumn.StartsWith('_') ? key.OtherColumn + "__exact" : key.OtherColumn;
+                        var name = TableFilters.KeyOf(key.OtherColumn);
                         var href = QueryArgs.FromPairs([new(name, value)]).ToPath(v.App.UrlOf(data.Database, key.OtherTable));
                         return new Incoming(key, (long)results.Rows[0][i]!, href);
                     }

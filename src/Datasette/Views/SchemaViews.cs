@@ -21,7 +21,7 @@ internal static class SchemaViews
         {
             if (v.App.Databases[resource.Parent] is { } database)
             {
-                parts.Add((database.Name, await TextAsync(v, database)));
+                parts.Add((database.Name, await TextOrReasonAsync(v, database)));
             }
         }
         if (v.Format == "json")
@@ -32,6 +32,23 @@ internal static class SchemaViews
         return v.Format == "md"
             ? Markdown(parts)
             : await PageAsync(v, "Schema for all databases", "Schema for all databases", parts, await Crumbs.OfAsync(v));
+    }
+
+    /// <summary>Where one database cannot be read, the others still are.</summary>
+    private static async Task<string> TextOrReasonAsync(ViewContext v, Database database)
+    {
+        if (database.IsUnreadable)
+        {
+            return "-- This database cannot be read now";
+        }
+        try
+        {
+            return await TextAsync(v, database);
+        }
+        catch (Microsoft.Data.Sqlite.SqliteException e)
+        {
+            return "-- This database cannot be read: " + SqlErrors.Message(e);
+        }
     }
 
     /// <summary>The right is asked for before the database is looked up: who may not see it must not learn whether it exists.</summary>

@@ -11,8 +11,28 @@ internal static class TableCounts
     private static readonly System.Runtime.CompilerServices.ConditionalWeakTable<Database, ConcurrentDictionary<string, long>> Known = [];
     private static readonly TimeSpan FullCountLimit = TimeSpan.FromMinutes(10);
 
-    /// <summary>The count, at most <paramref name="limit"/> for a mutable database; null when the time ran out.</summary>
+    /// <summary>The count, at most <paramref name="limit"/> for a mutable database; null when the time ran out or the table cannot be read.</summary>
     public static async Task<long?> OfAsync(
+        DatasetteApp app,
+        Database database,
+        string table,
+        long limit,
+        TimeSpan timeLimit,
+        CancellationToken ct
+    )
+    {
+        try
+        {
+            return await FindAsync(app, database, table, limit, timeLimit, ct);
+        }
+        catch (Microsoft.Data.Sqlite.SqliteException)
+        {
+            // A table without its module, or damaged: what else is on the page is still true.
+            return null;
+        }
+    }
+
+    private static async Task<long?> FindAsync(
         DatasetteApp app,
         Database database,
         string table,
@@ -51,7 +71,7 @@ internal static class TableCounts
     {
         foreach (var database in app.Databases.Where(database => !database.IsMutable))
         {
-            foreach (var table in (await database.SchemaAsync(ct)).Tables)
+            foreach (var table in (await database.KnownSchemaAsync(ct)).Tables)
             {
                 await OfAsync(app, database, table.Name, 0, FullCountLimit, ct);
             }

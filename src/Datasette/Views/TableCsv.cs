@@ -74,7 +74,7 @@ internal static class TableCsv
             IsUnlimited = true,
             MaxReturnedRows = int.MaxValue,
         };
-        var query = TableQuery.Parse(schema, relation, v.Args.Without("_size").Pairs, options);
+        var query = TableQuery.Parse(schema, relation, v.Args.Pairs.Where(pair => pair.Key != "_size").ToList(), options);
         var rows = SkipHeader(database.StreamAsync(query.Sql, query.Parameters, TableData.TimeLimit(v), v.Ct), query.Columns.Count);
         return Make(v, database, schema, relation, query.Columns, rows, wantsLabels);
     }
@@ -151,12 +151,25 @@ internal static class TableCsv
             return batch.Select(row => Line(row, labels)).ToList();
         }
 
+        // Rows of a view have no address; their bytes are found again by their hash.
+        string BlobHref(object?[] row, string column, byte[] blob) =>
+            keyOf is not null
+                ? $"{home}/{keyOf(row)}.blob?_blob_column={QueryArgs.Escape(column)}"
+                : $"{v.Absolute(v.App.UrlOf(database))}/-/query.blob?"
+                    + QueryArgs
+                        .FromPairs([
+                            new("sql", "select * from " + Text.SqlText.Quote(relation.Name)),
+                            new("_blob_column", column),
+                            new("_blob_hash", Cells.Hash(blob)),
+                        ])
+                        .Raw;
+
         object?[] Line(object?[] row, LabelExpander? labels)
         {
             var line = new List<object?>(header.Count);
             for (var i = 0; i < columns.Count; i++)
             {
-                line.Add(row[i] is byte[] ? $"{home}/{keyOf?.Invoke(row)}.blob?_blob_column={QueryArgs.Escape(columns[i])}" : row[i]);
+                line.Add(row[i] is byte[] blob ? BlobHref(row, columns[i], blob) : row[i]);
                 if (labelled.Contains(columns[i]))
                 {
                     object? label = null;

@@ -59,6 +59,12 @@ internal sealed class TableData
         var query = TableQuery.Parse(schema, relation, v.Args.Pairs, options);
         var results = await database.ExecuteAsync(query.Sql, query.Parameters, null, TimeLimit(v), v.Ct);
         var page = query.Complete(results.Rows);
+        if (page.NeedsTieBreak)
+        {
+            query = TableQuery.Parse(schema, relation, v.Args.Pairs, options with { BreakTies = true });
+            results = await database.ExecuteAsync(query.Sql, query.Parameters, null, TimeLimit(v), v.Ct);
+            page = query.Complete(results.Rows);
+        }
         return new TableData(v, database, schema, relation)
         {
             Config = config,

@@ -118,12 +118,13 @@ public sealed class DatabaseCollectionTests : IDisposable
     }
 
     [Fact]
-    public async Task Internal_HoldsTheCatalogue_AndFollowsChanges()
+    public async Task H016_Internal_HoldsTheCatalogue_AndFollowsChangesOnceASecond()
     {
         await using var databases = new DatabaseCollection();
         var data = databases.AddFile(_folder.Combine("data.db"), Options, create: true);
         await data.WriteAsync(c => SqlStatement.Execute(c, "create table t (a)"), Ct);
-        await using var @internal = await InternalDatabase.OpenAsync(null, ct: Ct);
+        var clock = new Microsoft.Extensions.Time.Testing.FakeTimeProvider();
+        await using var @internal = await InternalDatabase.OpenAsync(null, new DatabaseOptions { Time = clock }, Ct);
         await @internal.RefreshAsync(databases, Ct);
         Assert.Equal(
             [
@@ -132,6 +133,9 @@ public sealed class DatabaseCollectionTests : IDisposable
             (await Catalogue(@internal)).Rows
         );
         await data.WriteAsync(c => SqlStatement.Execute(c, "create table u (a)"), Ct);
+        await @internal.RefreshAsync(databases, Ct);
+        Assert.Equal(1, (await Catalogue(@internal)).Rows.Count);
+        clock.Advance(TimeSpan.FromSeconds(1));
         await @internal.RefreshAsync(databases, Ct);
         Assert.Equal(2, (await Catalogue(@internal)).Rows.Count);
         await databases.RemoveAsync("data");

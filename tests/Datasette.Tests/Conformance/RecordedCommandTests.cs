@@ -9,7 +9,7 @@ using Xunit;
 namespace Datasette.Tests.Conformance;
 
 /// <summary>Every recorded command line, given to the built program in a fresh folder. What is compared how: README of the recordings.</summary>
-public sealed class CommandLineTests
+public sealed class RecordedCommandTests
 {
     private const string Secret = "conformance-secret";
 
