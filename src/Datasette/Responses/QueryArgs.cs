@@ -64,6 +64,14 @@ internal sealed class QueryArgs
 
     public QueryArgs Replace(string key, string value) => FromPairs(Without(key).pairs.Append(new(key, value)));
 
+    /// <summary>As <see cref="Replace"/>, but filters for the empty text stay: without them the next page would be one of other rows.</summary>
+    public QueryArgs ReplaceInPage(string key, string value) =>
+        FromPairs(
+            pairs
+                .Where(pair => pair.Key != key && (pair.Value.Length > 0 || !Tables.TableFilters.IsSpecial(pair.Key)))
+                .Append(new(key, value))
+        );
+
     /// <summary>The path with this query string, if there is one.</summary>
     public string ToPath(string path) => pairs.Count == 0 ? path : path + "?" + Raw;
 

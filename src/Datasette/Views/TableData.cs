@@ -123,10 +123,10 @@ internal sealed class TableData
 
     private static string NextOf(ViewContext v, TableQuery query, string token)
     {
-        var args = v.Args.Replace("_next", token);
+        var args = v.Args.ReplaceInPage("_next", token);
         if (query.Sort is { } sort)
         {
-            args = args.Replace(query.IsDescending ? "_sort_desc" : "_sort", sort);
+            args = args.ReplaceInPage(query.IsDescending ? "_sort_desc" : "_sort", sort);
         }
         return v.Absolute(v.App.UrlPath(args.ToPath(v.Path)));
     }
