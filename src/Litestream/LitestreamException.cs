@@ -50,6 +50,9 @@ public enum LitestreamError
     /// <summary>A check of restored or moved data failed.</summary>
     IntegrityCheckFailed,
 
+    /// <summary>The engine itself waits with something expensive that repeats too often.</summary>
+    Throttled,
+
     /// <summary>A limit of time ran out before the work was done.</summary>
     TimedOut,
 }

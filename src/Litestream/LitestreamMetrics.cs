@@ -10,12 +10,17 @@ public sealed class LitestreamMetrics
 {
     private readonly EngineCounters _counters;
     private readonly Func<IReadOnlyList<DatabaseStatus>> _databases;
+    private readonly TimeProvider _time;
 
-    internal LitestreamMetrics(EngineCounters counters, Func<IReadOnlyList<DatabaseStatus>> databases)
+    internal LitestreamMetrics(EngineCounters counters, Func<IReadOnlyList<DatabaseStatus>> databases, TimeProvider time)
     {
         _counters = counters;
         _databases = databases;
+        _time = time;
     }
+
+    /// <summary>Every name there can be, with type and help: what one of everything would yield.</summary>
+    internal static IReadOnlyList<(string Name, string Type, string Help)> Names { get; } = FindNames();
 
     /// <summary>Writes all metrics in Prometheus text format 0.0.4, lines ended by LF.</summary>
     public void WritePrometheus(TextWriter output)
@@ -37,7 +42,26 @@ public sealed class LitestreamMetrics
         return [.. samples.GroupBy(s => s.Name).SelectMany(g => g)];
     }
 
-    private static void AddDatabase(List<MetricSample> samples, DatabaseStatus status, DatabaseMetrics counters)
+    private static List<(string, string, string)> FindNames()
+    {
+        var counters = new EngineCounters();
+        counters.Of("").Checkpointed(true, TimeSpan.Zero);
+        counters.Of("").Copied(0, "");
+        counters.Operations.Record("", "", 0, TimeSpan.Zero, "");
+        var replica = new ReplicaStatus
+        {
+            Name = "",
+            Location = "",
+            Kind = "",
+        };
+        var one = new DatabaseStatus { Path = "", Replicas = [replica] };
+        return
+        [
+            .. new LitestreamMetrics(counters, () => [one], TimeProvider.System).Samples().Select(s => (s.Name, s.Type, s.Help)).Distinct(),
+        ];
+    }
+
+    private void AddDatabase(List<MetricSample> samples, DatabaseStatus status, DatabaseMetrics counters)
     {
         void Add(string name, string type, string help, double value, params (string, string)[] labels) =>
             samples.Add(new MetricSample(name, type, help, [("db", status.Path), .. labels], value));
@@ -67,6 +91,7 @@ public sealed class LitestreamMetrics
         }
         foreach (var (reason, count) in counters.FullFiles())
             Add("litestream_full_file_count", "counter", "Files that hold the whole database, by reason.", count, ("reason", reason));
+        HealthSamples.AddDatabase(samples, status, counters);
         foreach (var replica in status.Replicas)
         {
             (string, string) name = ("name", replica.Name);
@@ -79,6 +104,7 @@ public sealed class LitestreamMetrics
                 name
             );
             Add("litestream_replica_lag_bytes", "gauge", "Bytes of LTX files that wait for the replica.", replica.PendingBytes, name);
+            HealthSamples.AddReplica(samples, status.Path, replica, _time.GetUtcNow());
             Add("litestream_replica_failures", "gauge", "Failed tries since the last success.", replica.Failures, name);
             var last = replica.LastUpload?.ToUnixTimeMilliseconds() / 1000.0 ?? 0;
             Add(

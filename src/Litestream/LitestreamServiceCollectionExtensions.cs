@@ -27,6 +27,7 @@ public static class LitestreamServiceCollectionExtensions
             p.GetService<ILoggerFactory>()
         ));
         services.AddSingleton<IHostedService, LitestreamHostedService>();
+        services.TryAddSingleton<LitestreamHealthCheck>();
         return services;
     }
 }

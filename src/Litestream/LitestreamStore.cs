@@ -29,6 +29,7 @@ public sealed class LitestreamStore : IAsyncDisposable
     private readonly List<string> _order = [];
     private readonly CancellationTokenSource _stopping = new();
     private readonly SemaphoreSlim _maintenanceSlots = new(MaintenanceParallelism);
+    private readonly LitestreamMeter _meter;
     private Task? _run;
     private bool _stopped;
 
@@ -67,7 +68,8 @@ public sealed class LitestreamStore : IAsyncDisposable
             Sources = sources ?? new SourceAccess(),
         };
         _scheduler = new StepScheduler(_services.Time);
-        Metrics = new LitestreamMetrics(counters, () => Databases);
+        Metrics = new LitestreamMetrics(counters, () => Databases, _services.Time);
+        _meter = new LitestreamMeter(Metrics, _services.Time);
     }
 
     /// <summary>Counters and gauges.</summary>
@@ -169,7 +171,9 @@ public sealed class LitestreamStore : IAsyncDisposable
         lock (_order)
             _order.Remove(path);
         await entry.RemoveAsync(_scheduler).ConfigureAwait(false);
-        return await FinishAsync(entry, cancellationToken).ConfigureAwait(false);
+        var complete = await FinishAsync(entry, cancellationToken).ConfigureAwait(false);
+        _services.Metrics.Forget(path);
+        return complete;
     }
 
     /// <summary>Tells that this process has just committed to a database; the engine then looks at once. Cheap; any thread; unknown paths are fine.</summary>
@@ -305,6 +309,7 @@ public sealed class LitestreamStore : IAsyncDisposable
     {
         await StopAsync(CancellationToken.None).ConfigureAwait(false);
         _maintenanceSlots.Dispose();
+        _meter.Dispose();
         _services.Watcher.Dispose();
         _stopping.Dispose();
     }
@@ -353,6 +358,19 @@ public sealed class LitestreamStore : IAsyncDisposable
                 await scheduler.RemoveAsync(activity).ConfigureAwait(false);
         }
 
-        internal DatabaseStatus Status() => database.Status with { Replicas = [.. database.Replicas.Select(r => r.CurrentStatus())] };
+        internal DatabaseStatus Status()
+        {
+            var status = database.Status;
+            return status with { Replicas = [.. database.Replicas.Select(r => WithUncopied(r.CurrentStatus(), status))] };
+        }
+
+        /// <summary>A replica that has every local file lacks what is only in the WAL.</summary>
+        private static ReplicaStatus WithUncopied(ReplicaStatus replica, DatabaseStatus database)
+        {
+            if (database.OldestUncopied is not { } oldest)
+                return replica;
+            var state = replica.State == ReplicationState.Current ? ReplicationState.CatchingUp : replica.State;
+            return replica with { State = state, OldestPending = replica.OldestPending ?? oldest };
+        }
     }
 }

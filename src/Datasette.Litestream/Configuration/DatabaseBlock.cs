@@ -13,6 +13,7 @@ internal sealed class DatabaseBlock
     private TimeSpan? _monitorInterval;
     private TimeSpan? _checkpointInterval;
     private int? _minCheckpointPages;
+    private int? _maxCheckpointPages;
 
     private DatabaseBlock() { }
 
@@ -51,6 +52,7 @@ internal sealed class DatabaseBlock
             MonitorInterval = _monitorInterval ?? options.MonitorInterval,
             CheckpointInterval = _checkpointInterval ?? options.CheckpointInterval,
             MinCheckpointPageCount = _minCheckpointPages ?? options.MinCheckpointPageCount,
+            MaxCheckpointPageCount = _maxCheckpointPages ?? options.MaxCheckpointPageCount,
         };
 
     private static string Unknown(string key, string database) =>
@@ -94,9 +96,9 @@ internal sealed class DatabaseBlock
                 _minCheckpointPages = ReadCount(node.Real, at, input);
                 break;
             case "max-checkpoint-page-count":
-                _ = ReadCount(node.Real, at, input);
+                _maxCheckpointPages = ReadCount(node.Real, at, input);
                 notices.Add(
-                    $"{at.Describe()} has no effect: it was the threshold of Litestream 0.3 for RESTART checkpoints, which this engine does not need"
+                    $"{at.Describe()} was the threshold of Litestream 0.3 for RESTART checkpoints, which this engine does not need: it is read as one more upper limit for min-checkpoint-page-count"
                 );
                 break;
             case "restore-if-missing":

@@ -129,7 +129,12 @@ internal sealed class ConfigChecker
 
     private void Warn(ConfigPlace place, string field, ConfigKey key)
     {
-        var text = key.Effect == ConfigEffect.Later ? "not yet in effect" : "without effect";
+        var text = key.Effect switch
+        {
+            ConfigEffect.Later => "not yet in effect",
+            ConfigEffect.Mapped => "read in another way than by Litestream 0.3",
+            _ => "without effect",
+        };
         _warnings.Add($"{place.File}:{place.Line}: {field} is {text}: {key.Note}");
     }
 

@@ -73,15 +73,18 @@ internal sealed class ConfigMapper(string file, ObjectStoreFactory stores, List<
             MonitorInterval = GetDuration(db, "monitor-interval"),
             CheckpointInterval = GetDuration(db, "checkpoint-interval") ?? defaults.CheckpointInterval,
             BusyTimeout = GetDuration(db, "busy-timeout") ?? defaults.BusyTimeout,
-            MinCheckpointPageCount = Get(db, "min-checkpoint-page-count") is { } pages
-                ? (int)ConfigValues.Int($"{field}.min-checkpoint-page-count", pages)
-                : null,
+            MinCheckpointPageCount = GetCount(db, field, "min-checkpoint-page-count"),
+            MaxCheckpointPageCount = GetCount(db, field, "max-checkpoint-page-count"),
+            TruncatePageN = GetCount(db, field, "truncate-page-n"),
             MaxSyncWalBytes = GetBytes(db, "max-sync-wal-bytes") ?? defaults.MaxSyncWalBytes,
             MaxLocalBytes = GetBytes(db, "max-local-bytes") ?? defaults.MaxLocalBytes,
             LegacyPageFrames = GetBool(db, "legacy-page-frames"),
         };
         return new Mapped(field, db.Place, new ConfiguredDatabase(options, GetBool(db, "restore-if-db-not-exists")));
     }
+
+    private static int? GetCount(ConfigMapping db, string field, string key) =>
+        Get(db, key) is { } text ? (int)Math.Clamp(ConfigValues.Int($"{field}.{key}", text), int.MinValue, int.MaxValue) : null;
 
     private static void CheckPathOrDir(ConfigMapping db, int index)
     {

@@ -41,6 +41,9 @@ internal enum ConfigEffect
 
     /// <summary>Nothing any more; a warning says why.</summary>
     None,
+
+    /// <summary>Something else than in Litestream 0.3; a warning says what.</summary>
+    Mapped,
 }
 
 /// <summary>One known key.</summary>
@@ -175,8 +178,13 @@ internal static class ConfigSchema
             new("checkpoint-interval", ConfigKind.NotNegativeDuration),
             new("busy-timeout", ConfigKind.NotNegativeDuration),
             new("min-checkpoint-page-count", ConfigKind.PositiveInt),
-            new("max-checkpoint-page-count", ConfigKind.Int, None, "checkpoints never wait for readers"),
-            new("truncate-page-n", ConfigKind.Int, None, "the engine decides itself when the WAL is cut"),
+            new(
+                "max-checkpoint-page-count",
+                ConfigKind.Int,
+                ConfigEffect.Mapped,
+                "no checkpoint waits for readers while nobody can write; it is one more upper limit for min-checkpoint-page-count"
+            ),
+            new("truncate-page-n", ConfigKind.Int),
             new("max-sync-wal-bytes", ConfigKind.Bytes),
             new("max-local-bytes", ConfigKind.Bytes),
             new("legacy-page-frames", ConfigKind.Bool),

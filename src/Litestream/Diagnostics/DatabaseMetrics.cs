@@ -5,6 +5,7 @@ internal sealed class DatabaseMetrics
 {
     private readonly Lock _lock = new();
     private readonly Dictionary<string, long> _full = [];
+    private readonly Dictionary<string, long> _uploadErrors = [];
     private long _checkpoints;
     private long _checkpointErrors;
     private double _checkpointSeconds;
@@ -71,6 +72,37 @@ internal sealed class DatabaseMetrics
             SyncErrors++;
             IsDiskFull = e is LitestreamException { Error: LitestreamError.DiskFull };
         }
+    }
+
+    /// <summary>Seconds in which another program kept checkpoints from finishing.</summary>
+    internal double BlockedSeconds { get; private set; }
+
+    /// <summary>Pages that a checkpoint has lost or spoilt.</summary>
+    internal long PageMismatches { get; private set; }
+
+    /// <summary>Counts an upload to a replica that failed.</summary>
+    internal void UploadFailed(string replica)
+    {
+        lock (_lock)
+            _uploadErrors[replica] = _uploadErrors.GetValueOrDefault(replica) + 1;
+    }
+
+    internal long UploadErrors(string replica)
+    {
+        lock (_lock)
+            return _uploadErrors.GetValueOrDefault(replica);
+    }
+
+    internal void Blocked(TimeSpan elapsed)
+    {
+        lock (_lock)
+            BlockedSeconds += Math.Max(0, elapsed.TotalSeconds);
+    }
+
+    internal void PagesMismatched(int count)
+    {
+        lock (_lock)
+            PageMismatches += count;
     }
 
     internal void Checkpointed(bool complete, TimeSpan elapsed)

@@ -17,6 +17,7 @@ internal static partial class Posix
     private const int AtFdCwd = -100;
     private const uint StatxUidGid = 0x18;
     private const uint SyncFileRangeWrite = 2;
+    private const uint StatxInode = 0x100;
 
     private static int CloseOnExec => OperatingSystem.IsLinux() ? 0x80000 : 0x1000000;
 
@@ -84,6 +85,27 @@ internal static partial class Posix
             _ = ChangeOwner(path, wanted.User, wanted.Group);
     }
 
+    /// <summary>Which file a path names, without opening it; null when there is none or the system does not tell.</summary>
+    public static FileIdentity? Identify(string path)
+    {
+        // struct statx: inode at byte 32, device at bytes 136 and 140.
+        Span<byte> buffer = stackalloc byte[256];
+        try
+        {
+            if (Statx(AtFdCwd, path, 0, StatxInode, ref MemoryMarshal.GetReference(buffer)) != 0)
+                return null;
+        }
+        catch (EntryPointNotFoundException)
+        {
+            return null;
+        }
+        return new FileIdentity(
+            MemoryMarshal.Read<uint>(buffer[136..]),
+            MemoryMarshal.Read<uint>(buffer[140..]),
+            MemoryMarshal.Read<ulong>(buffer[32..])
+        );
+    }
+
     private static bool TryGetOwner(string path, out (uint User, uint Group) owner)
     {
         // struct statx has one layout on every architecture, unlike struct stat: uid at byte 20, gid at byte 24.
@@ -121,3 +143,6 @@ internal static partial class Posix
     [LibraryImport("libc", EntryPoint = "statx", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
     private static partial int Statx(int directory, string path, int flags, uint mask, ref byte buffer);
 }
+
+/// <summary>A file as the kernel knows it.</summary>
+internal readonly record struct FileIdentity(uint Major, uint Minor, ulong Inode);

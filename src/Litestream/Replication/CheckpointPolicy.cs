@@ -5,9 +5,31 @@ namespace Litestream.Replication;
 /// <summary>When to checkpoint, and when to look at the WAL again. Pure.</summary>
 /// <param name="FrameLimit">Frames in the WAL that start a checkpoint.</param>
 /// <param name="Interval">Silence after which the rest is moved; zero: never by time.</param>
-internal sealed record CheckpointPolicy(int FrameLimit, TimeSpan Interval)
+/// <param name="TruncatePages">A file of more pages is emptied in silence, once everything is moved; 0: never.</param>
+internal sealed record CheckpointPolicy(int FrameLimit, TimeSpan Interval, long TruncatePages = 0)
 {
     internal const int DefaultFrameLimit = 8_000;
+
+    /// <summary>
+    /// Reads Litestream's thresholds in this scheme. There is one kind of cycle, which blocks nobody for long: so v0.3's threshold for a RESTART that waits
+    /// for readers is one more upper limit of the WAL, and the one for TRUNCATE says from which size on the file is given back, which happens in silence only.
+    /// </summary>
+    internal static CheckpointPolicy Of(DatabaseOptions options)
+    {
+        var limit = options.MinCheckpointPageCount ?? DefaultFrameLimit;
+        if (options.MaxCheckpointPageCount is > 0 and var most && most < limit)
+            limit = most;
+        var truncate = options.TruncatePageN switch
+        {
+            < 0 => 0,
+            null or 0 => 2L * limit,
+            { } pages => pages,
+        };
+        return new CheckpointPolicy(limit, options.CheckpointInterval, truncate);
+    }
+
+    /// <summary>True when a file of this length is worth emptying.</summary>
+    internal bool IsLong(long walFileBytes, int pageSize) => TruncatePages > 0 && walFileBytes > TruncatePages * pageSize;
 
     /// <summary>Least and greatest pause between two looks at a WAL that is being written.</summary>
     internal static readonly TimeSpan MinLookPause = TimeSpan.FromMilliseconds(5);

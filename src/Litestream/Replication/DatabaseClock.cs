@@ -26,6 +26,9 @@ internal sealed class DatabaseClock
     /// <summary>No cycle before this: the last ones were in vain.</summary>
     internal DateTimeOffset NextCycle { get; private set; } = DateTimeOffset.MinValue;
 
+    /// <summary>Everything is moved and the WAL file is long: to be emptied once it is silent.</summary>
+    internal bool WantsTruncate { get; set; }
+
     /// <summary>Frames a second at the last look; 0 when none came.</summary>
     internal double FramesPerSecond { get; private set; }
 
@@ -45,9 +48,13 @@ internal sealed class DatabaseClock
         return true;
     }
 
+    /// <summary>What stood in the way of the last cycle is gone: the next may come at once, without waiting for a commit.</summary>
+    internal void Hurry() => (LastCycle, NextCycle) = (default, DateTimeOffset.MinValue);
+
     internal void CycleDone(CheckpointOutcome outcome, WalIndexHeader end, DateTimeOffset now)
     {
-        LastCycle = end;
+        // Behind a foreign reader a cycle is tried again also when nobody writes any more, or the WAL would stay as large as it has become.
+        LastCycle = outcome == CheckpointOutcome.ReaderBlocks ? default : end;
         if (outcome == CheckpointOutcome.Complete)
         {
             (_cyclesInVain, NextCycle, LastCheckpoint) = (0, DateTimeOffset.MinValue, now);

@@ -33,6 +33,18 @@ public sealed record DatabaseOptions
     /// <summary>Frames in the WAL that start a checkpoint. Null (default): 8,000.</summary>
     public int? MinCheckpointPageCount { get; init; }
 
+    /// <summary>
+    /// One more upper limit of the WAL, in frames: a checkpoint starts at the smaller of the two. In Litestream 0.3 it was the threshold of RESTART
+    /// checkpoints, which wait for readers while nobody can write; there are none here. Null (default) or 0: no such limit.
+    /// </summary>
+    public int? MaxCheckpointPageCount { get; init; }
+
+    /// <summary>
+    /// A WAL file of more pages is emptied, so that its space is given back: in silence only (after <see cref="CheckpointInterval"/>), never while somebody
+    /// writes or reads. Null (default) or 0: twice <see cref="MinCheckpointPageCount"/>. Negative: never; the file is used again from its start.
+    /// </summary>
+    public int? TruncatePageN { get; init; }
+
     /// <summary>How long the engine's own connections wait for a lock outside its barrier. Default 1 s.</summary>
     public TimeSpan BusyTimeout { get; init; } = TimeSpan.FromSeconds(1);
 

@@ -21,6 +21,12 @@ internal static class DatabaseOptionsValidator
             "min-checkpoint-page-count must be greater than 0",
             options.MinCheckpointPageCount
         );
+        Require(
+            options.MaxCheckpointPageCount is null or >= 0,
+            options,
+            "max-checkpoint-page-count must be 0 or more",
+            options.MaxCheckpointPageCount
+        );
         Require(options.MaxSyncWalBytes > 0, options, "max-sync-wal-bytes must be greater than 0", options.MaxSyncWalBytes);
         Require(options.MaxLocalBytes > 0, options, "the limit of local bytes must be greater than 0", options.MaxLocalBytes);
         foreach (var replica in options.Replicas)

@@ -63,7 +63,25 @@ public sealed record DatabaseStatus
     /// <summary>When the last checkpoint ended; null before the first.</summary>
     public DateTimeOffset? LastCheckpoint { get; init; }
 
-    /// <summary>Full files written since the start, and why the last one was; null when none.</summary>
+    /// <summary>When it is tried again; null when not failing.</summary>
+    public DateTimeOffset? NextRetry { get; init; }
+
+    /// <summary>Time of the oldest commit that is in no local file yet, as far as is known; null when everything seen is copied.</summary>
+    public DateTimeOffset? OldestUncopied { get; init; }
+
+    /// <summary>Bytes of the WAL that are in no local file yet when last looked.</summary>
+    public long UncopiedBytes { get; init; }
+
+    /// <summary>Who keeps checkpoints, or the engine altogether, from going on; null when nobody does for longer than everyday.</summary>
+    public CheckpointBlocker? Blocker { get; init; }
+
+    /// <summary>What needs a person's eye though replication goes on; one line each.</summary>
+    public IReadOnlyList<string> Alarms { get; init; } = [];
+
+    /// <summary>Files with the whole database, written since the start.</summary>
+    public int FullFiles { get; init; }
+
+    /// <summary>Why the last of these was written; null when none.</summary>
     public string? LastFullReason { get; init; }
 
     /// <summary>The replicas, in configured order.</summary>
@@ -106,8 +124,12 @@ public sealed record ReplicaStatus
     /// <summary>Transactions that wait for upload.</summary>
     public long PendingTransactions { get; init; }
 
-    /// <summary>Time of the oldest transaction that is not confirmed; null when none waits.</summary>
+    /// <summary>Time of the oldest commit that is not confirmed, those in the WAL included; null when none waits.</summary>
     public DateTimeOffset? OldestPending { get; init; }
+
+    /// <summary>How far behind it is: the age of the oldest commit that is not confirmed; zero when none waits.</summary>
+    /// <param name="now">The present time.</param>
+    public TimeSpan Lag(DateTimeOffset now) => OldestPending is { } oldest && now > oldest ? now - oldest : TimeSpan.Zero;
 
     /// <summary>Failed tries since the last success.</summary>
     public int Failures { get; init; }

@@ -96,4 +96,16 @@ internal static partial class Log
 
     [LoggerMessage(20, LogLevel.Warning, "{Database}: old local files could not be deleted, the next start tries again: {Message}")]
     internal static partial void LocalFileKept(this ILogger log, string database, string message);
+
+    [LoggerMessage(30, LogLevel.Warning, "{Database}: {Blocker}")]
+    internal static partial void Blocked(this ILogger log, string database, string blocker);
+
+    [LoggerMessage(31, LogLevel.Information, "{Database}: the {Kind} that kept checkpoints waiting is gone after {Elapsed}")]
+    internal static partial void Unblocked(this ILogger log, string database, BlockerKind kind, TimeSpan elapsed);
+
+    [LoggerMessage(32, LogLevel.Error, "{Database}: {Guard}; the next, because of {Reason}, waits until {Next:O}")]
+    internal static partial void FullFilesRepeat(this ILogger log, string database, string guard, FullReason reason, DateTimeOffset next);
+
+    [LoggerMessage(33, LogLevel.Critical, "{Database}: {Text}")]
+    internal static partial void PagesMismatched(this ILogger log, string database, string text);
 }

@@ -81,9 +81,9 @@ internal sealed class LookSchedule(
 
     private DateTimeOffset? CheckpointAfterSilence(WalIndexHeader end, DateTimeOffset now)
     {
-        if (!checkpoints.IsDueBySilence(end, clock.LastCycle, TimeSpan.MaxValue))
-            return null;
         var due = clock.LastNews + checkpoints.Interval;
+        if (!checkpoints.IsDueBySilence(end, clock.LastCycle, TimeSpan.MaxValue))
+            return clock.WantsTruncate && checkpoints.Interval > TimeSpan.Zero && due > now ? due : null;
         if (due < clock.NextCycle)
             due = clock.NextCycle;
         return due > now ? due : now + CheckpointPolicy.MinLookPause;

@@ -372,6 +372,7 @@ internal sealed class Replica : IAsyncDisposable
             NextRetry = isFenced ? null : now + delay,
         };
         Failure = e;
+        _services.Metrics.Of(_feed.Name).UploadFailed(_name);
         if (isFenced)
         {
             _services.Log.ReplicaFenced(_feed.Name, _name, cause);

@@ -6,7 +6,7 @@ using Microsoft.Extensions.Logging;
 namespace Litestream.Replication;
 
 /// <summary>One source database. Its mutable state is behind one gate; its loop is <see cref="StepAsync"/>.</summary>
-internal sealed class ReplicatedDatabase : IAsyncDisposable
+internal sealed partial class ReplicatedDatabase : IAsyncDisposable
 {
     private static readonly TimeSpan MissingFileLook = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan DiscoverPatience = TimeSpan.FromSeconds(5);
@@ -20,8 +20,10 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
     private readonly Action _wake;
     private readonly DatabaseClock _clock = new();
     private readonly LookSchedule _schedule;
+    private readonly DatabaseHealth _health;
     private SourceSession? _session;
     private IDisposable? _engineLock;
+    private bool _isAsked;
     private Txid _floor;
     private FullReason? _forceFull;
     private bool _localLoaded;
@@ -40,12 +42,10 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
     {
         (_options, _services, _wake) = (options, services, wake);
         _files = new LocalFiles(new LtxDirectory(services.Files, EngineFolder.Of(options)));
-        var feed = new ReplicaFeed(options.Path, _files, WriteSnapshotAsync, GoOnBehind, SyncAsync);
+        var feed = new ReplicaFeed(options.Path, _files, WriteSnapshotAsync, GoOnBehind, t => SyncAsync(isAsked: false, t));
         Replicas = [.. replicas.Select(r => new Replica(r.Name, r.Options, r.Client, feed, services))];
-        _checkpointPolicy = new CheckpointPolicy(
-            options.MinCheckpointPageCount ?? CheckpointPolicy.DefaultFrameLimit,
-            options.CheckpointInterval
-        );
+        _checkpointPolicy = CheckpointPolicy.Of(options);
+        _health = new DatabaseHealth(options, services);
         _schedule = new LookSchedule(options, services, _checkpointPolicy, _clock, wake);
         Status = new DatabaseStatus { Path = options.Path, Since = services.Time.GetUtcNow() };
     }
@@ -99,12 +99,17 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
     }
 
     /// <summary>Copies everything that is committed now, whatever the intervals say.</summary>
-    internal async Task SyncAsync(CancellationToken cancellationToken)
+    internal Task SyncAsync(CancellationToken cancellationToken) => SyncAsync(isAsked: true, cancellationToken);
+
+    /// <param name="isAsked">By a person or at the end, who may have the whole database copied as often as they like.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    private async Task SyncAsync(bool isAsked, CancellationToken cancellationToken)
     {
         await _gate.WaitAsync(cancellationToken).ConfigureAwait(false);
         var before = _files.Max;
         try
         {
+            _isAsked = isAsked;
             if (!await OpenIfNeededAsync(cancellationToken).ConfigureAwait(false))
                 return;
             await CopyAsync(cancellationToken).ConfigureAwait(false);
@@ -117,6 +122,7 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
         }
         finally
         {
+            _isAsked = false;
             _gate.Release();
             if (_files.Max != before)
                 FileAdded?.Invoke();
@@ -132,6 +138,8 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
         if (_clock.See(end, now))
             _schedule.CommitSeen();
         _session.FollowRestart(end);
+        if (_health.Blocks.IsGone(end.EndOffset))
+            _clock.Hurry();
         var isCopied = _session.IsCopied(end);
         if (_clock.NextCycle <= now && _checkpointPolicy.IsDueBySize(end, _clock.LastCycle))
             await CheckpointAsync(end, _checkpointPolicy.IsSilence(now - _clock.LastNews), cancellationToken).ConfigureAwait(false);
@@ -139,6 +147,8 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
             await CopyAsync(cancellationToken).ConfigureAwait(false);
         else if (isCopied && _clock.NextCycle <= now && _checkpointPolicy.IsDueBySilence(end, _clock.LastCycle, now - _clock.LastNews))
             await CheckpointAsync(end, inSilence: true, cancellationToken).ConfigureAwait(false);
+        else if (isCopied && _clock.WantsTruncate && _checkpointPolicy.IsSilence(now - _clock.LastNews))
+            _clock.WantsTruncate = !new Checkpointer(source, SyncSessionAsync, _services.Time).TryTruncate();
         end = source.Look();
         return _session.IsCopied(end) ? _schedule.AfterEverythingIsCopied(source, end) : _schedule.WhileWriting(end);
     }
@@ -151,8 +161,11 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
     }
 
     /// <summary>Tells the session what replicas and earlier sessions have found out: then something is to be copied even in silence.</summary>
-    private void PassOn(SourceSession session) =>
+    private void PassOn(SourceSession session)
+    {
         (session.Floor, session.ForceFull) = (_floor > session.Floor ? _floor : session.Floor, _forceFull ?? session.ForceFull);
+        session.BeforeFull = _isAsked ? null : _health.RequireCalm;
+    }
 
     private async Task SyncSessionAsync(CancellationToken cancellationToken)
     {
@@ -170,12 +183,14 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
         var checkpointer = new Checkpointer(_session!.Source, SyncSessionAsync, _services.Time);
         var cycle = await checkpointer.RunAsync(cancellationToken).ConfigureAwait(false);
         var outcome = cycle.Outcome;
-        if (
-            inSilence
-            && outcome == CheckpointOutcome.Complete
-            && _session.Source.Wal.LengthBytes > 2L * _checkpointPolicy.FrameLimit * end.PageSize
-        )
-            checkpointer.TryTruncate();
+        _health.Blocks.CycleEnded(outcome, end.EndOffset);
+        if (outcome == CheckpointOutcome.Complete)
+        {
+            _health.Proved(_session.CompareMovedPages());
+            _clock.WantsTruncate = _checkpointPolicy.IsLong(_session.Source.Wal.LengthBytes, end.PageSize);
+            if (inSilence && _clock.WantsTruncate)
+                _clock.WantsTruncate = !checkpointer.TryTruncate();
+        }
         var now = _services.Time.GetUtcNow();
         _clock.LastShip = now;
         _clock.CycleDone(outcome, _session.Source.Look(), now);
@@ -225,6 +240,7 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
         if (_files.Max.IsNone)
             await AskReplicasAsync(cancellationToken).ConfigureAwait(false);
         _session = await SourceSession.OpenAsync(_options, _services, _files, Copied, cancellationToken).ConfigureAwait(false);
+        _health.Blocks.Readable();
         var txid = _session.Position?.Txid ?? Txid.None;
         _services.Log.Opened(_options.Path, txid, _session.Source.PageSize, _session.Source.Wal.Path);
         return true;
@@ -264,7 +280,8 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
         if (result.Full is { } reason)
         {
             _services.Log.NewRun(_options.Path, result.File.MaxTxid, reason);
-            Status = Status with { LastFullReason = reason.ToString() };
+            _health.FullWritten(reason);
+            Status = Status with { LastFullReason = reason.ToString(), FullFiles = Status.FullFiles + 1 };
         }
         else
         {
@@ -325,53 +342,6 @@ internal sealed class ReplicatedDatabase : IAsyncDisposable
             if (_files.Max != before)
                 FileAdded?.Invoke();
         }
-    }
-
-    private void Succeeded()
-    {
-        if (_clock.Failures > 0)
-            _services.Log.Recovered(_options.Path, _clock.Failures);
-        (_clock.Failures, _clock.RetryAt) = (0, null);
-        if (_session is not { } session)
-            return;
-        var now = _services.Time.GetUtcNow();
-        var end = session.Source.Look();
-        Status = Status with
-        {
-            Txid = _files.Max,
-            TxidTime = session.Position?.Timestamp,
-            DatabaseBytes = session.Source.File.SizeBytes,
-            WalBytes = end.LastFrame > 0 ? end.EndOffset : 0,
-            LocalBytes = _files.SizeBytes,
-            LastSync = now,
-            LastCheckpoint = _clock.LastCheckpoint,
-        };
-        SetState(session.IsCopied(end) ? ReplicationState.Current : ReplicationState.CatchingUp, null);
-    }
-
-    private DateTimeOffset Failed(Exception e)
-    {
-        var delay = _backoff.After(++_clock.Failures);
-        var cause = e is LitestreamException { Hint: { } hint } ? $"{e.Message} ({hint})" : e.Message;
-        _services.Log.StepFailed(_options.Path, cause, delay);
-        _services.Metrics.Of(_options.Path).SyncFailed(e);
-        var blocked = e is LitestreamException { Error: LitestreamError.Busy or LitestreamError.Locked };
-        SetState(blocked ? ReplicationState.Blocked : ReplicationState.Failing, cause);
-        // A full disk or a failing store of ours says nothing against the reader: while it stands, continuity stays provable. What SQLite itself
-        // refused may have cost it: begin anew, with "held" false.
-        var isOurs = e is LitestreamException { Error: LitestreamError.DiskFull or LitestreamError.LocalStorage or LitestreamError.Busy };
-        if (!isOurs || _session is { Source.HasReader: false })
-            CloseSession();
-        // The retry must try what failed: a look that finds it too early for a copy would call this failure mended.
-        _clock.LastShip = DateTimeOffset.MinValue;
-        _clock.RetryAt = _services.Time.GetUtcNow() + delay;
-        return _clock.RetryAt.Value;
-    }
-
-    private void SetState(ReplicationState state, string? cause)
-    {
-        var since = state == Status.State ? Status.Since : _services.Time.GetUtcNow();
-        Status = Status with { State = state, Cause = cause, Since = since };
     }
 
     private void CloseSession()

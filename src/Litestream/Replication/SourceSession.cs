@@ -39,9 +39,20 @@ internal sealed class SourceSession : IDisposable
     /// <summary>Set to make the next sync copy everything.</summary>
     internal FullReason? ForceFull { get; set; }
 
+    /// <summary>Called before a file with the whole database; may refuse by an exception.</summary>
+    internal Action<FullReason>? BeforeFull { get; set; }
+
+    /// <summary>Compares a sample of the copied pages with the database file. Only after a complete checkpoint, while our reader stands behind it.</summary>
+    internal IReadOnlyList<uint> CompareMovedPages() =>
+        _sync.Proof.Compare((number, page) => Source.File.ReadPages(number, page, Source.PageSize), Source.PageSize, Position?.Commit ?? 0);
+
     /// <summary>True when everything that SQLite calls committed at <paramref name="end"/> was copied.</summary>
     internal bool IsCopied(WalIndexHeader end) =>
         Forced() is null && _held && _services.Sources.Plan(Position, end, held: true, static () => true) is SyncPlan.Nothing;
+
+    /// <summary>Bytes of the WAL that are not copied at <paramref name="end"/>.</summary>
+    internal long UncopiedBytes(WalIndexHeader end) =>
+        end.EndOffset - (Position?.Salt == end.Salt ? Math.Min(Position.EndOffset, end.EndOffset) : WalHeader.Size);
 
     /// <summary>Opens the database and finds the position in the local files.</summary>
     internal static async Task<SourceSession> OpenAsync(
@@ -105,6 +116,7 @@ internal sealed class SourceSession : IDisposable
             case SyncPlan.Full full:
                 if (Source.IsEmpty)
                     return true; // a database of no pages: nothing was ever committed
+                BeforeFull?.Invoke(full.Reason);
                 var last = Position?.Txid ?? Txid.None;
                 // One transaction is left out: nothing of what was before may ever be merged with, or continued by, what comes now.
                 var txid = (Floor > last ? Floor : last).Next().Next();

@@ -9,6 +9,9 @@ namespace Litestream.Replication;
 /// <summary>Turns frames of the WAL into the next level-0 file of the local directory. Does; decides nothing.</summary>
 internal sealed class WalSync(LtxDirectory directory, DurableFiles files, DatabaseOptions options, TimeProvider time)
 {
+    /// <summary>What a few of the copied pages looked like.</summary>
+    internal CheckpointProof Proof { get; } = new();
+
     /// <summary>Copies committed frames behind <paramref name="afterFrame"/>, at most about <see cref="DatabaseOptions.MaxSyncWalBytes"/>.</summary>
     /// <returns>The new position and file.</returns>
     internal async Task<SyncResult> IncrementalAsync(
@@ -47,6 +50,7 @@ internal sealed class WalSync(LtxDirectory directory, DurableFiles files, Databa
                             ReadFrame(source.Wal, frame, number, end, page.Span);
                         else
                             source.File.ReadPages(number, page.Span, end.PageSize); // grown, but never written to the WAL: a free page
+                        Proof.Observe(number, page.Span);
                         await encoder.WritePageAsync(number, page, ct).ConfigureAwait(false);
                     }
                     // Without a hold since the last sync a writer may have restarted the WAL under the copy: then nothing of it is believed.
@@ -79,6 +83,7 @@ internal sealed class WalSync(LtxDirectory directory, DurableFiles files, Databa
         CancellationToken cancellationToken
     )
     {
+        Proof.Clear();
         using var snapshot = source.OpenSnapshot();
         snapshot.Prepare(cancellationToken);
         var end = snapshot.At;

@@ -215,8 +215,6 @@ public sealed class LitestreamConfigTests
     [InlineData("socket: {enabled: true}", "socket")]
     [InlineData("mcp-addr: \":3001\"", "mcp-addr")]
     [InlineData("dbs: [{dir: /a, pattern: '*.db', replica: /b}]", "dbs[0].dir")]
-    [InlineData("dbs: [{path: /a, max-checkpoint-page-count: 5, replica: /b}]", "dbs[0].max-checkpoint-page-count")]
-    [InlineData("dbs: [{path: /a, truncate-page-n: 5, replica: /b}]", "dbs[0].truncate-page-n")]
     [InlineData("dbs: [{path: /a, replica: {path: /b, retention-check-interval: 1h}}]", "dbs[0].replica.retention-check-interval")]
     [InlineData("dbs: [{path: /a, replica: {path: /b, validation-interval: 24h}}]", "dbs[0].replica.validation-interval")]
     [InlineData("dbs: [{path: /a, replica: {path: /b, region: eu}}]", "dbs[0].replica.region")]
@@ -224,6 +222,17 @@ public sealed class LitestreamConfigTests
     {
         var warning = Assert.Single(Parse(text).Warnings);
         Assert.Matches($@"^c\.yml:1: {System.Text.RegularExpressions.Regex.Escape(key)} is (not yet in|without) effect: .+", warning);
+    }
+
+    [Fact]
+    public void Parse_CheckpointThresholds_ReachTheEngine_AndThatOfLitestream03IsExplained()
+    {
+        var config = Parse(
+            "dbs: [{path: /a, min-checkpoint-page-count: 900, max-checkpoint-page-count: 700, truncate-page-n: -1, replica: /b}]"
+        );
+        var options = Assert.Single(config.Databases).Options;
+        Assert.Equal((900, 700, -1), (options.MinCheckpointPageCount, options.MaxCheckpointPageCount, options.TruncatePageN));
+        Assert.Matches(@"^c\.yml:1: dbs\[0\]\.max-checkpoint-page-count is read in another way .+ limit", Assert.Single(config.Warnings));
     }
 
     [Fact]

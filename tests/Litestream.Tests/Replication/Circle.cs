@@ -79,6 +79,9 @@ internal sealed class Circle : IAsyncDisposable
         );
     }
 
+    /// <summary>Opens the application's connection anew, after the file was replaced.</summary>
+    internal void Reconnect() => App = Connect();
+
     internal SqliteConnection Connect()
     {
         var connection = TestDatabase.Open(Path);

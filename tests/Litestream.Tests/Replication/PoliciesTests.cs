@@ -33,6 +33,30 @@ public sealed class PoliciesTests
     }
 
     [Theory]
+    [InlineData(null, null, null, 8000, 16000)]
+    [InlineData(500, null, null, 500, 1000)]
+    [InlineData(500, 100, 0, 100, 200)] // C3: 0 is the default backstop; v0.3's RESTART threshold is one more limit
+    [InlineData(500, 10_000, null, 500, 1000)]
+    [InlineData(null, 0, -1, 8000, 0)] // negative: never
+    [InlineData(null, null, 121_359, 8000, 121_359)]
+    [Trait("Scenario", "C3")]
+    public void Checkpoint_ThresholdsOfLitestream_InThisScheme(int? min, int? max, int? truncate, int limit, long truncatePages)
+    {
+        var policy = CheckpointPolicy.Of(
+            new DatabaseOptions
+            {
+                Path = "/a",
+                MinCheckpointPageCount = min,
+                MaxCheckpointPageCount = max,
+                TruncatePageN = truncate,
+            }
+        );
+        Assert.Equal((limit, truncatePages), (policy.FrameLimit, policy.TruncatePages));
+        Assert.Equal(truncatePages > 0, policy.IsLong(truncatePages * 65536L + 1, 65536)); // 64-bit arithmetic
+        Assert.False(policy.IsLong(truncatePages * 4096L, 4096));
+    }
+
+    [Theory]
     [InlineData(0, 0, 1000)] // nothing is known of the rate
     [InlineData(200, 400, 500)] // 800 frames are left: 2 s at this rate, a quarter of it
     [InlineData(999, 1_000_000, 5)] // never less than the least pause
