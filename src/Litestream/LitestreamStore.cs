@@ -246,6 +246,7 @@ public sealed class LitestreamStore : IAsyncDisposable
         var complete = await new FinalSync(entry.Database, _options.ShutdownSyncTimeout, _options.ShutdownSyncInterval, _services)
             .RunAsync(cancellationToken)
             .ConfigureAwait(false);
+        await entry.Database.SealAsync().ConfigureAwait(false);
         await entry.Database.DisposeAsync().ConfigureAwait(false);
         _services.Log.Stopped(entry.Database.Options.Path, entry.Database.Status.Txid, complete);
         return complete;

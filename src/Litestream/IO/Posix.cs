@@ -17,7 +17,7 @@ internal static partial class Posix
     private const int AtFdCwd = -100;
     private const uint StatxUidGid = 0x18;
     private const uint SyncFileRangeWrite = 2;
-    private const uint StatxInode = 0x100;
+    private const uint StatxBasic = 0x7ff;
 
     private static int CloseOnExec => OperatingSystem.IsLinux() ? 0x80000 : 0x1000000;
 
@@ -85,25 +85,27 @@ internal static partial class Posix
             _ = ChangeOwner(path, wanted.User, wanted.Group);
     }
 
-    /// <summary>Which file a path names, without opening it; null when there is none or the system does not tell.</summary>
-    public static FileIdentity? Identify(string path)
+    /// <summary>What a path names, without opening it; null when there is nothing or the system does not tell.</summary>
+    public static FileState? Stat(string path)
     {
-        // struct statx: inode at byte 32, device at bytes 136 and 140.
+        // struct statx: inode at byte 32, size at 40, time of the last change at 96 and 104, device at 136 and 140.
         Span<byte> buffer = stackalloc byte[256];
         try
         {
-            if (Statx(AtFdCwd, path, 0, StatxInode, ref MemoryMarshal.GetReference(buffer)) != 0)
+            if (Statx(AtFdCwd, path, 0, StatxBasic, ref MemoryMarshal.GetReference(buffer)) != 0)
                 return null;
         }
         catch (EntryPointNotFoundException)
         {
             return null;
         }
-        return new FileIdentity(
+        var file = new FileIdentity(
             MemoryMarshal.Read<uint>(buffer[136..]),
             MemoryMarshal.Read<uint>(buffer[140..]),
             MemoryMarshal.Read<ulong>(buffer[32..])
         );
+        var changed = MemoryMarshal.Read<long>(buffer[96..]) * 1_000_000_000 + MemoryMarshal.Read<uint>(buffer[104..]);
+        return new FileState(file, MemoryMarshal.Read<long>(buffer[40..]), changed);
     }
 
     private static bool TryGetOwner(string path, out (uint User, uint Group) owner)
@@ -146,3 +148,9 @@ internal static partial class Posix
 
 /// <summary>A file as the kernel knows it.</summary>
 internal readonly record struct FileIdentity(uint Major, uint Minor, ulong Inode);
+
+/// <summary>What the kernel says of a file.</summary>
+/// <param name="File">Which it is.</param>
+/// <param name="SizeBytes">Its length.</param>
+/// <param name="ChangeTime">When its content, length or attributes were last changed, in nanoseconds since 1970; no program can set it.</param>
+internal readonly record struct FileState(FileIdentity File, long SizeBytes, long ChangeTime);

@@ -344,6 +344,26 @@ internal sealed partial class ReplicatedDatabase : IAsyncDisposable
         }
     }
 
+    /// <summary>Leaves the database so that the next start can prove that nothing happened meanwhile. After the last sync.</summary>
+    internal async Task SealAsync()
+    {
+        await _gate.WaitAsync().ConfigureAwait(false);
+        try
+        {
+            if (_session is { Source.HasMoved: false } session)
+                session.Seal();
+        }
+        catch (LitestreamException e)
+        {
+            // Only the proof is missing: the next start may have to copy everything.
+            _services.Log.StepFailed(_options.Path, e.Message, TimeSpan.Zero);
+        }
+        finally
+        {
+            _gate.Release();
+        }
+    }
+
     private void CloseSession()
     {
         _session?.Dispose();

@@ -13,17 +13,20 @@ namespace Litestream.Replication;
 /// <remarks>Used under the database's gate only.</remarks>
 internal sealed class SourceSession : IDisposable
 {
+    private const int SealTries = 1000;
     private readonly DatabaseOptions _options;
     private readonly EngineServices _services;
     private readonly LocalFiles _files;
     private readonly WalSync _sync;
     private readonly Action<SyncResult> _copied;
+    private readonly CleanStop _cleanStop;
     private bool _held;
     private bool _tailIsOurs;
 
     private SourceSession(DatabaseOptions options, EngineServices services, LocalFiles files, Action<SyncResult> copied)
     {
         (_options, _services, _files, _copied) = (options, services, files, copied);
+        _cleanStop = new CleanStop(services.Files, options);
         _sync = new WalSync(files.Directory, services.Files, options, services.Time);
         Source = services.Sources.Open(options.Path, options.BusyTimeout);
     }
@@ -67,6 +70,8 @@ internal sealed class SourceSession : IDisposable
         try
         {
             await session.LoadPositionAsync(cancellationToken).ConfigureAwait(false);
+            // Our reader stands already: from here on nothing can be moved into the database file that is not copied.
+            session._held = session._cleanStop.Take(session.Source.Path, session.Position?.Txid ?? Txid.None);
             return session;
         }
         catch
@@ -146,6 +151,31 @@ internal sealed class SourceSession : IDisposable
         var isBehindReader = Position.Salt == Source.ReaderMark.Salt && Position.EndFrame < Source.ReaderMark.LastFrame;
         _held = Source.HasReader && (_held || !isBehindReader);
         _copied(result);
+    }
+
+    /// <summary>
+    /// Leaves the database so that the next start can prove that nobody wrote meanwhile: everything is moved, and nobody can commit until it is written
+    /// down. Only costs a whole copy at the next start when it cannot be had.
+    /// </summary>
+    internal void Seal()
+    {
+        for (var tries = 0; !Source.TryBarrier(); tries++)
+        {
+            if (tries == SealTries)
+                return;
+            Thread.Yield();
+        }
+        try
+        {
+            if (Position is not { } position || !IsCopied(Source.Look()) || !Source.CheckpointBehindShutDoor(letWritersIn: false).IsComplete)
+                return;
+            Source.MoveReader();
+            _cleanStop.Write(Source.Path, position.Txid);
+        }
+        finally
+        {
+            Source.ReleaseBarrier();
+        }
     }
 
     /// <summary>Leaves slot 0 when the WAL was restarted: an application over its own checkpoint threshold would else try in vain at every commit.</summary>

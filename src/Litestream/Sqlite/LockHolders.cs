@@ -63,7 +63,7 @@ internal static class LockHolders
 
     private static List<LockHolder> Find(string path, Func<FileLock, bool> matches)
     {
-        if (!OperatingSystem.IsLinux() || Posix.Identify(path) is not { } file)
+        if (!OperatingSystem.IsLinux() || Posix.Stat(path) is not { File: var file })
             return [];
         try
         {

@@ -45,7 +45,13 @@ internal class SourceConnection : IDisposable
     /// <exception cref="LitestreamException">The file is no database, is locked exclusively, cannot be put into WAL mode, ...</exception>
     internal static SourceConnection Open(string path, TimeSpan busyTimeout)
     {
-        var version = NativeSqlite.sqlite3_libversion_number();
+        RequireSafeLibrary(NativeSqlite.sqlite3_libversion_number());
+        return new SourceConnection(path, busyTimeout);
+    }
+
+    /// <summary>Refuses a library that can lose pages of the application when we checkpoint beside it (replication-engine §7.3).</summary>
+    internal static void RequireSafeLibrary(int version)
+    {
         if (version < NativeSqlite.FirstSafeCheckpointVersion)
             throw new LitestreamException(
                 LitestreamError.Database,
@@ -54,7 +60,6 @@ internal class SourceConnection : IDisposable
             {
                 Hint = "use SQLitePCLRaw.bundle_e_sqlite3 3.0.5 or later",
             };
-        return new SourceConnection(path, busyTimeout);
     }
 
     /// <summary>True when there is a file at the path; only its name is looked up, it is not opened.</summary>

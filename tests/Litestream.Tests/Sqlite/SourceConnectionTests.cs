@@ -180,6 +180,23 @@ public sealed class SourceConnectionTests : IDisposable
         Assert.False(checkpoint.Checkpoint(CheckpointMode.Passive).IsBusy);
     }
 
+    [Theory]
+    [InlineData(3_040_001, false)] // Debian 12
+    [InlineData(3_051_002, false)] // what Litestream 0.5.16 came with
+    [InlineData(3_051_003, true)]
+    [InlineData(3_053_004, true)]
+    public void C23_LibraryWithTheRaceOfWalResets_IsRefusedWithAHint(int version, bool isSafe)
+    {
+        if (isSafe)
+        {
+            SourceConnection.RequireSafeLibrary(version);
+            return;
+        }
+        var failure = Assert.Throws<LitestreamException>(() => SourceConnection.RequireSafeLibrary(version));
+        Assert.Contains("before 3.51.3", failure.Message, StringComparison.Ordinal);
+        Assert.NotNull(failure.Hint);
+    }
+
     [Fact]
     public void CheckpointBehindShutDoor_MovesTheMarkAndEverythingUpToIt_AndTheBarrierIsGone()
     {
@@ -199,6 +216,7 @@ public sealed class SourceConnectionTests : IDisposable
     }
 
     [Fact]
+    [Trait("Scenario", "C22")]
     public void Barrier_KeepsASecondConnectionFromCommitting_AndIsNotAskedTwice()
     {
         using var app = NewApp();
