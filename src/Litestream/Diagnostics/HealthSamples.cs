@@ -48,6 +48,11 @@ internal static class HealthSamples
 
         Add("litestream_replica_healthy", "1 while uploads go well; 0 while they fail or are fenced.", IsWell(replica.State) ? 1 : 0);
         Add(
+            "litestream_replica_snapshot_timestamp_seconds",
+            "Time of the state that the newest snapshot holds; 0: none is known.",
+            replica.LastSnapshot?.ToUnixTimeMilliseconds() / 1000.0 ?? 0
+        );
+        Add(
             "litestream_replica_lag_seconds",
             "Age of the oldest commit that the replica has not confirmed, those in the WAL included.",
             replica.Lag(now).TotalSeconds

@@ -118,6 +118,9 @@ public sealed record ReplicaStatus
     /// <summary>When it was last known to hold everything; null before.</summary>
     public DateTimeOffset? LastCurrent { get; init; }
 
+    /// <summary>Time of the state that its newest snapshot holds; null when it has none, or was not listed yet.</summary>
+    public DateTimeOffset? LastSnapshot { get; init; }
+
     /// <summary>Local bytes that wait for upload.</summary>
     public long PendingBytes { get; init; }
 

@@ -391,7 +391,8 @@ internal sealed class Replica : IAsyncDisposable
         var status = Status;
         var (bytes, transactions, oldest) = _feed.Files.PendingAfter(status.Txid);
         var state = status.State == ReplicationState.Current && transactions > 0 ? ReplicationState.CatchingUp : status.State;
-        return status with { State = state, PendingBytes = bytes, PendingTransactions = transactions, OldestPending = oldest };
+        status = status with { State = state, LastSnapshot = Listing.NewestSnapshot?.Timestamp };
+        return status with { PendingBytes = bytes, PendingTransactions = transactions, OldestPending = oldest };
     }
 
     /// <inheritdoc/>

@@ -167,7 +167,11 @@ internal sealed class SourceSession : IDisposable
         }
         try
         {
-            if (Position is not { } position || !IsCopied(Source.Look()) || !Source.CheckpointBehindShutDoor(letWritersIn: false).IsComplete)
+            if (
+                Position is not { } position
+                || !IsCopied(Source.Look())
+                || !Source.CheckpointBehindShutDoor(letWritersIn: false).IsComplete
+            )
                 return;
             Source.MoveReader();
             _cleanStop.Write(Source.Path, position.Txid);

@@ -59,6 +59,7 @@ public sealed class CheckpointStormTests(ITestOutputHelper output)
         {
             circle.Write(150, 200); // a frame each, or two
             longest = Math.Max(longest, new FileInfo(circle.Path + "-wal").Length);
+            circle.Store.NotifyCommit(circle.Path); // as the watcher would
             await circle.StepAsync(0.01);
         }
         output.WriteLine($"longest WAL {longest / 4120} frames");
@@ -95,7 +96,9 @@ public sealed class CheckpointStormTests(ITestOutputHelper output)
         var random = new Random(24);
         for (var i = 0; i < 1500; i++)
         {
-            circle.App.Execute($"INSERT INTO t(v) VALUES(randomblob({random.Next(6000)})); UPDATE t SET v = randomblob(900) WHERE id % 97 = {i % 97}");
+            circle.App.Execute(
+                $"INSERT INTO t(v) VALUES(randomblob({random.Next(6000)})); UPDATE t SET v = randomblob(900) WHERE id % 97 = {i % 97}"
+            );
             if (i % 40 == 0)
                 await Task.Delay(random.Next(30), Token);
         }
@@ -103,7 +106,9 @@ public sealed class CheckpointStormTests(ITestOutputHelper output)
         await Task.WhenAll(hostile);
         await store.SyncAsync(circle.Path, upload: true, Token);
         var status = store.Databases[0];
-        output.WriteLine($"checkpoints {Sample(store, "litestream_checkpoint_count")}, in vain {Sample(store, "litestream_checkpoint_error_count")}");
+        output.WriteLine(
+            $"checkpoints {Sample(store, "litestream_checkpoint_count")}, in vain {Sample(store, "litestream_checkpoint_error_count")}"
+        );
         Assert.Empty(status.Alarms);
         Assert.Equal(0, Sample(store, "litestream_checkpoint_page_mismatch_count"));
         Assert.Equal(1, status.FullFiles);
@@ -164,5 +169,6 @@ public sealed class CheckpointStormTests(ITestOutputHelper output)
         return store;
     }
 
-    private static double Sample(LitestreamStore store, string name) => store.Metrics.Samples().Where(s => s.Name == name).Sum(s => s.Value);
+    private static double Sample(LitestreamStore store, string name) =>
+        store.Metrics.Samples().Where(s => s.Name == name).Sum(s => s.Value);
 }

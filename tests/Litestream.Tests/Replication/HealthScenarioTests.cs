@@ -24,6 +24,11 @@ public sealed class HealthScenarioTests
         var replica = circle.Status.Replicas[0];
         Assert.Equal((ReplicationState.Current, circle.Status.Txid, 0L), (replica.State, replica.Txid, replica.PendingTransactions));
         Assert.Equal(TimeSpan.Zero, replica.Lag(circle.Time.GetUtcNow()));
+        Assert.Equal(circle.Status.TxidTime, replica.LastSnapshot);
+        Assert.Equal(
+            circle.Status.TxidTime!.Value.ToUnixTimeMilliseconds() / 1000.0,
+            Sample(circle, "litestream_replica_snapshot_timestamp_seconds")
+        );
         bucket.Fault = call => call.Operation == "PUT" ? StoreFault.Unavailable() : null;
         for (var i = 0; i < 3; i++)
         {
@@ -128,7 +133,7 @@ public sealed class HealthScenarioTests
         await circle.SyncAsync();
         circle.Write(5);
         await circle.SyncAsync();
-        Assert.Equal(2, Observe(circle.Path)["litestream_txid"]);
+        Assert.Equal(circle.Txid, Observe(circle.Path)["litestream_txid"]);
         var observed = Observe(circle.Path);
         foreach (var sample in circle.Store.Metrics.Samples().Where(s => s.Labels.Contains(("db", circle.Path)) && s.Labels.Count == 1))
             Assert.Equal((sample.Name, sample.Value), (sample.Name, observed[sample.Name]));

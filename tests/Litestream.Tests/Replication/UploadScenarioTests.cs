@@ -24,13 +24,14 @@ public sealed class UploadScenarioTests
         circle.App.Execute("PRAGMA wal_autocheckpoint=0");
         await circle.StartAsync();
         await circle.SyncAsync();
+        var first = circle.Txid;
         bucket.Fault = _ => StoreFault.Unavailable();
         for (var i = 0; i < 400; i++)
         {
             circle.Write(2, 3000);
             await circle.StepAsync(15);
         }
-        Assert.Equal(401UL, circle.Txid);
+        Assert.Equal(first + 400, circle.Txid);
         Assert.True(new FileInfo(circle.Path + "-wal").Length < 200 * 4120, "the WAL is not held by an outage");
         bucket.Fault = null;
         await circle.StepAsync(301); // the longest wait
@@ -40,7 +41,7 @@ public sealed class UploadScenarioTests
             .Select(c => c.Key)
             .Distinct()
             .ToList();
-        Assert.Equal(401, puts.Count);
+        Assert.InRange(puts.Count, 400, 402); // and those of the first sync
         Assert.Equal(puts.Order(StringComparer.Ordinal), puts);
         Assert.Equal(CanonicalDump.Of(circle.App), await RestoreAsync(circle, bucket));
     }
@@ -62,6 +63,33 @@ public sealed class UploadScenarioTests
         bucket.Fault = null;
         await circle.SyncAsync();
         Assert.True(Lists(bucket) > lists);
+        Assert.Equal(CanonicalDump.Of(circle.App), await RestoreAsync(circle, bucket));
+    }
+
+    [Fact]
+    [Trait("Scenario", "E5")]
+    [Trait("Scenario", "E7")]
+    public async Task E5_E7_LocalFileThatIsToBeUploadedIsGone_TheReplicaIsRebased_AndRestoresAreRight()
+    {
+        // Litestream stops here until a person resets it; with auto-recover it goes on, but what is restored afterwards is not what was written (#1458).
+        var bucket = new MemoryObjectStore();
+        await using var circle = Memory(bucket);
+        await circle.StartAsync();
+        await circle.SyncAsync();
+        bucket.Fault = call => call.Operation == "PUT" ? StoreFault.Unavailable() : null;
+        for (var i = 0; i < 5; i++)
+        {
+            circle.Write();
+            await circle.StepAsync(5);
+        }
+        File.Delete(circle.LocalFiles()[2]);
+        bucket.Fault = null;
+        await circle.StepAsync(301);
+        await circle.SyncAsync();
+        Assert.Equal(ReplicationState.Current, circle.Status.Replicas[0].State);
+        Assert.Equal(CanonicalDump.Of(circle.App), await RestoreAsync(circle, bucket));
+        circle.Write();
+        await circle.SyncAsync();
         Assert.Equal(CanonicalDump.Of(circle.App), await RestoreAsync(circle, bucket));
     }
 
