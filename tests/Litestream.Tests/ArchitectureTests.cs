@@ -90,6 +90,7 @@ public sealed class ArchitectureTests
         {
             ["IO/SystemDurableFiles.cs"] = "the engine's own files: LTX files, restored databases before they get their name, locks",
             ["Sqlite/WalFile.cs"] = "the -wal file: SQLite takes no lock on it, so it may be opened and closed freely",
+            ["IO/ProcFiles.cs"] = "what Linux tells under /proc: no file on any disk",
             ["IO/Posix.cs"] = "the same files, for SystemDurableFiles, without the framework's own locks",
         };
         Findings.None(FileOpenings.Unlisted(SourceFile.ReadProject("src", "Litestream"), engine));

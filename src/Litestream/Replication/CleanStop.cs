@@ -20,8 +20,8 @@ namespace Litestream.Replication;
 /// </remarks>
 internal sealed class CleanStop(DurableFiles files, DatabaseOptions options)
 {
-    private const string BootId = "/proc/sys/kernel/random/boot_id";
-    private const string Mounts = "/proc/self/mountinfo";
+    private const string BootId = "sys/kernel/random/boot_id";
+    private const string Mounts = "self/mountinfo";
 
     /// <summary>A clock tick of any kernel: a change made later than this shows in the change time.</summary>
     private const long Tick = 10_000_000;
@@ -65,28 +65,20 @@ internal sealed class CleanStop(DurableFiles files, DatabaseOptions options)
     /// <returns>Null where nothing can be proved.</returns>
     private static string? Describe(FileState state, Txid txid)
     {
-        try
-        {
-            // Whole seconds are what a file system without finer times would say.
-            if (state.ChangeTime % 1_000_000_000 == 0 || !IsTrusted(state.File))
-                return null;
-            var boot = File.ReadAllText(BootId).Trim();
-            return string.Create(
-                CultureInfo.InvariantCulture,
-                $"1 {boot} {state.File.Major}:{state.File.Minor}:{state.File.Inode} {state.SizeBytes} {state.ChangeTime} {txid}\n"
-            );
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
+        // Whole seconds are what a file system without finer times would say.
+        if (state.ChangeTime % 1_000_000_000 == 0 || !IsTrusted(state.File) || ProcFiles.Read(BootId)?.Trim() is not { Length: > 0 } boot)
             return null;
-        }
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"1 {boot} {state.File.Major}:{state.File.Minor}:{state.File.Inode} {state.SizeBytes} {state.ChangeTime} {txid}\n"
+        );
     }
 
     private static bool IsTrusted(FileIdentity file)
     {
         // "36 35 98:0 /root /mount options - type source options"
         var device = string.Create(CultureInfo.InvariantCulture, $"{file.Major}:{file.Minor}");
-        foreach (var line in File.ReadLines(Mounts))
+        foreach (var line in (ProcFiles.Read(Mounts) ?? "").Split('\n'))
         {
             var parts = line.Split(' ');
             var dash = Array.IndexOf(parts, "-");

@@ -27,7 +27,7 @@ internal static class LockHolders
     private const long LastReadMark = 127;
     private const long PendingByte = 0x40000000;
     private const long LastSharedByte = PendingByte + 511;
-    private const string Locks = "/proc/locks";
+    private const string Locks = "locks";
 
     /// <summary>Others that read through the WAL, or the database file beside it.</summary>
     internal static IReadOnlyList<LockHolder> Readers(string shmPath) =>
@@ -65,35 +65,21 @@ internal static class LockHolders
     {
         if (!OperatingSystem.IsLinux() || Posix.Stat(path) is not { File: var file })
             return [];
-        try
-        {
-            var locks = File.ReadLines(Locks)
-                .Select(Parse)
-                .OfType<FileLock>()
-                .Where(l => l.File.Inode == file.Inode && l.ProcessId > 0 && l.ProcessId != Environment.ProcessId && matches(l))
-                .ToList();
-            // Some file systems tell two device numbers for one file: then the inode has to do.
-            if (locks.Any(l => l.File == file))
-                locks.RemoveAll(l => l.File != file);
-            return [.. locks.Select(l => l.ProcessId).Distinct().Order().Select(id => new LockHolder(id, CommandOf(id)))];
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return []; // no /proc here: nobody can be named
-        }
+        var locks = (ProcFiles.Read(Locks) ?? "")
+            .Split('\n')
+            .Select(Parse)
+            .OfType<FileLock>()
+            .Where(l => l.File.Inode == file.Inode && l.ProcessId > 0 && l.ProcessId != Environment.ProcessId && matches(l))
+            .ToList();
+        // Some file systems tell two device numbers for one file: then the inode has to do.
+        if (locks.Any(l => l.File == file))
+            locks.RemoveAll(l => l.File != file);
+        return [.. locks.Select(l => l.ProcessId).Distinct().Order().Select(id => new LockHolder(id, CommandOf(id)))];
     }
 
-    private static string? CommandOf(int processId)
-    {
-        try
-        {
-            return File.ReadAllText(string.Create(CultureInfo.InvariantCulture, $"/proc/{processId}/comm")).Trim();
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return null; // it has just ended, or is hidden from us
-        }
-    }
+    // Null when it has just ended, or is hidden from us.
+    private static string? CommandOf(int processId) =>
+        ProcFiles.Read(string.Create(CultureInfo.InvariantCulture, $"{processId}/comm"))?.Trim();
 }
 
 /// <summary>A lock on a stretch of a file.</summary>

@@ -1,6 +1,7 @@
 using System.Diagnostics.Metrics;
+using Litestream.Diagnostics;
 
-namespace Litestream.Diagnostics;
+namespace Litestream;
 
 /// <summary>
 /// The same numbers as <see cref="LitestreamMetrics"/> through the platform's own <see cref="Meter"/>, for OpenTelemetry and every other listener. Costs

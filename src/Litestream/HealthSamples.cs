@@ -1,6 +1,7 @@
+using Litestream.Diagnostics;
 using Litestream.Replication;
 
-namespace Litestream.Diagnostics;
+namespace Litestream;
 
 /// <summary>The metrics that say whether all is well, beside Litestream's own names: lag, blockers, alarms, failures.</summary>
 internal static class HealthSamples
