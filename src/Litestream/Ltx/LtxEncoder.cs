@@ -102,7 +102,8 @@ public sealed class LtxEncoder : IAsyncDisposable
         for (; !pages.IsEmpty; pages = pages[(_run.Count * size)..], firstPage += (uint)_run.Count)
         {
             _run.Compress(firstPage, pages);
-            await FlushAsync(cancellationToken).ConfigureAwait(false);
+            if (_used > 0)
+                await FlushAsync(cancellationToken).ConfigureAwait(false);
             for (var i = 0; i < _run.Count; i++)
             {
                 if (_order.Next(firstPage + (uint)i) is { } problem)
@@ -115,11 +116,8 @@ public sealed class LtxEncoder : IAsyncDisposable
                     page.Length
                 );
             }
-            foreach (var stretch in _run.Stretches)
-            {
-                await _output.WriteAsync(stretch, cancellationToken).ConfigureAwait(false);
-                _flushed += stretch.Length;
-            }
+            await _output.WriteAsync(_run.Compressed, cancellationToken).ConfigureAwait(false);
+            _flushed += _run.Compressed.Length;
         }
     }
 

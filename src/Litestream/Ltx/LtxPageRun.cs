@@ -8,7 +8,7 @@ internal sealed class LtxPageRun : IDisposable
 {
     private const int MaxRunBytes = 1 << 20;
 
-    // Of the pages of a stretch each lies right behind the other: one piece to write, and one piece of work for a processor.
+    // What a processor compresses at a time.
     private const int StretchBytes = 64 << 10;
 
     private static readonly ParallelOptions s_options = new() { MaxDegreeOfParallelism = Math.Min(Environment.ProcessorCount, 4) };
@@ -38,18 +38,8 @@ internal sealed class LtxPageRun : IDisposable
     /// <summary>Pages of the last call.</summary>
     public int Count { get; private set; }
 
-    /// <summary>The compressed pages in order, in as few pieces as they lie in.</summary>
-    public IEnumerable<ReadOnlyMemory<byte>> Stretches
-    {
-        get
-        {
-            for (var first = 0; first < Count; first += _stretchPages)
-            {
-                var last = Math.Min(first + _stretchPages, Count) - 1;
-                yield return _room.AsMemory(_offsets[first], _offsets[last] + _lengths[last] - _offsets[first]);
-            }
-        }
-    }
+    /// <summary>All compressed pages, one right behind the other.</summary>
+    public ReadOnlyMemory<byte> Compressed => _room.AsMemory(0, Count == 0 ? 0 : _offsets[Count - 1] + _lengths[Count - 1]);
 
     /// <summary>A compressed page of the last call, with its header.</summary>
     public ReadOnlyMemory<byte> Page(int index) => _room.AsMemory(_offsets[index], _lengths[index]);
@@ -65,6 +55,7 @@ internal sealed class LtxPageRun : IDisposable
         else
             Parallel.For(0, stretches, s_options, _compressStretch);
         _pages = default;
+        CloseGaps();
     }
 
     public void Dispose()
@@ -72,6 +63,21 @@ internal sealed class LtxPageRun : IDisposable
         if (_room.Length > 0)
             ArrayPool<byte>.Shared.Return(_room);
         _room = [];
+    }
+
+    /// <summary>Moves the stretches together, so that a run is one piece to write: whoever takes it is woken once.</summary>
+    private void CloseGaps()
+    {
+        var end = 0;
+        for (var first = 0; first < Count; first += _stretchPages)
+        {
+            var next = Math.Min(first + _stretchPages, Count);
+            var (from, length) = (_offsets[first], _offsets[next - 1] + _lengths[next - 1] - _offsets[first]);
+            _room.AsSpan(from, length).CopyTo(_room.AsSpan(end));
+            for (var i = first; i < next; i++)
+                _offsets[i] -= from - end;
+            end += length;
+        }
     }
 
     private void CompressStretch(int stretch)

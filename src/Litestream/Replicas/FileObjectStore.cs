@@ -14,7 +14,10 @@ public sealed class FileObjectStore : ObjectStore
 {
     private const string LockName = ".litestream-store.lock";
     private const int TagLimit = 64 << 10;
-    private const int CopyBufferSize = 128 << 10;
+
+    // Each piece costs a change of threads, which counts where processors are short. Small objects take no more than they need.
+    private const int CopyBufferSize = 512 << 10;
+    private const int LeastCopyBufferSize = 4 << 10;
     private static readonly TimeSpan LockPause = TimeSpan.FromMilliseconds(5);
     private static readonly TimeSpan LockTimeout = TimeSpan.FromSeconds(10);
 
@@ -235,7 +238,10 @@ public sealed class FileObjectStore : ObjectStore
 
         async Task<(long Size, string? Tag)> CopyAsync(Stream file, CancellationToken ct)
         {
-            var buffer = ArrayPool<byte>.Shared.Rent(CopyBufferSize);
+            var size = content.CanSeek
+                ? Math.Clamp(content.Length - content.Position + 1, LeastCopyBufferSize, CopyBufferSize)
+                : CopyBufferSize;
+            var buffer = ArrayPool<byte>.Shared.Rent((int)size);
             try
             {
                 long copied = 0;
