@@ -99,7 +99,7 @@ public sealed class Database : IAsyncDisposable
     /// <param name="ct">Stops it, also in the middle.</param>
     /// <exception cref="SqliteException">SQLite refused; the message is SQLite's.</exception>
     /// <exception cref="QueryInterruptedException">The limit passed.</exception>
-    public Task<QueryResults> ExecuteAsync(
+    public async Task<QueryResults> ExecuteAsync(
         string sql,
         IReadOnlyDictionary<string, object?>? parameters = null,
         int? maxRows = null,
@@ -107,12 +107,27 @@ public sealed class Database : IAsyncDisposable
         CancellationToken ct = default
     )
     {
-        return _readers.RunAsync(
-            c => ReadAll(c, sql, parameters, maxRows, _options.MaxResultBytes),
-            sql,
-            timeLimit ?? _options.TimeLimit,
-            ct
-        );
+        var trace = SqlTrace.Current;
+        var began = trace?.Elapsed ?? TimeSpan.Zero;
+        string? error = null;
+        try
+        {
+            return await _readers.RunAsync(
+                c => ReadAll(c, sql, parameters, maxRows, _options.MaxResultBytes),
+                sql,
+                timeLimit ?? _options.TimeLimit,
+                ct
+            );
+        }
+        catch (Exception e) when (trace is not null)
+        {
+            error = e.Message;
+            throw;
+        }
+        finally
+        {
+            trace?.Add(Name, sql, parameters, began, error);
+        }
     }
 
     /// <summary>Runs work on a reader.</summary>

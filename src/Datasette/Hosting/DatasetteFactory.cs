@@ -41,6 +41,7 @@ internal static partial class DatasetteFactory
             await databases.CheckAsync(ct);
             await catalog.RefreshAsync(databases, ct);
             await app.Queries.LoadAsync(ConfiguredQueries(config).ToList(), ct);
+            await MetadataTables.FillAsync(catalog, config, ct);
             var (types, problems) = await ColumnTypes.ConfiguredAsync(config, databases, ct);
             foreach (var problem in problems)
             {

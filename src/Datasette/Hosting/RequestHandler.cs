@@ -22,6 +22,7 @@ internal sealed partial class RequestHandler(DatasetteApp app, DatasetteRoutes r
             Args = QueryArgs.Parse(query),
         };
         state.Attach(context);
+        var trace = app.Settings.TraceDebug && state.Args.Flag("_trace") ? SqlTrace.Begin() : null;
         IResult answer;
         try
         {
@@ -43,7 +44,7 @@ internal sealed partial class RequestHandler(DatasetteApp app, DatasetteRoutes r
         {
             AddCors(context.Response.Headers);
         }
-        await answer.ExecuteAsync(context);
+        await (trace is null ? answer : new TracedResponse(answer, trace)).ExecuteAsync(context);
     }
 
     private async Task<IResult> AnswerAsync(HttpContext context, RequestState state)

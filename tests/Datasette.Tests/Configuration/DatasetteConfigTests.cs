@@ -79,6 +79,9 @@ public sealed class DatasetteConfigTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "C019")]
+    [Trait("Rule", "C071")]
+    [Trait("Rule", "C074")]
     public void Load_Metadata_MovesConfigurationAndPrunes()
     {
         var metadata = Write(
@@ -128,6 +131,7 @@ public sealed class DatasetteConfigTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "C021")]
     public void Load_SettingOptions_MergeOverTheFile()
     {
         var path = Write("c.yaml", "settings: {default_page_size: 3, allow_facet: true}\nplugins:\n  p: {a: 1, b: 2}\n");
@@ -205,6 +209,7 @@ public sealed class DatasetteConfigTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "C077")]
     public void PluginConfig_FallsBackOnlyWhereThereIsNoBlock()
     {
         var config = Config(
@@ -228,6 +233,7 @@ public sealed class DatasetteConfigTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "C078")]
     public void PluginConfig_ResolvesSecrets_AndHandsOutCopies()
     {
         var file = Write("secret.txt", "s3cret\n");

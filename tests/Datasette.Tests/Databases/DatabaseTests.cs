@@ -139,6 +139,7 @@ public sealed class DatabaseTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "H268")]
     public async Task Write_CommitsInOrder_RollsBackOnFailure_AndTellsOfChanges()
     {
         await using var database = await FileDatabaseAsync();

@@ -90,6 +90,7 @@ public sealed class SchemaReaderTests : IDisposable
     }
 
     [Theory]
+    [Trait("Rule", "H176")]
     [InlineData("create table t (id integer primary key, slug text unique, name text)", "slug")]
     [InlineData("create table t (id text primary key, name text)", "id")]
     [InlineData("create table t (id integer primary key, a text unique, b text unique, Title text)", "Title")]

@@ -14,6 +14,7 @@ public class ConfigPermissionsTests
     private static readonly PermissionAction InsertRow = new("insert-row", "ir", "", ResourceKind.Table);
 
     [Theory]
+    [Trait("Rule", "C091")]
     [InlineData("true", null, true)]
     [InlineData("false", """{"id":"root"}""", false)]
     [InlineData("1", null, true)]
@@ -54,6 +55,7 @@ public class ConfigPermissionsTests
     }
 
     [Fact]
+    [Trait("Rule", "C092")]
     public async Task Table_OpensInsideAClosedDatabase_AndClosesInsideAnOpenOne()
     {
         const string Config = """
@@ -70,6 +72,8 @@ public class ConfigPermissionsTests
     }
 
     [Fact]
+    [Trait("Rule", "C090")]
+    [Trait("Rule", "C094")]
     public async Task AllowSqlAndPermissions_AtTheirLevels()
     {
         const string Config = """

@@ -44,6 +44,7 @@ public sealed class PluginHooksTests
     }
 
     [Fact]
+    [Trait("Rule", "C042")]
     public async Task Startup_PluginRefuses_StopsTheStartAndTellsThoseThatStarted()
     {
         var calls = new List<string>();
