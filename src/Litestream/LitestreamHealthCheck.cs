@@ -43,6 +43,8 @@ public sealed class LitestreamHealthCheck(LitestreamStore store, TimeProvider? t
                     CultureInfo.InvariantCulture,
                     $"{replica.State}, {replica.Txid}, {lag.TotalSeconds:F1} s behind"
                 );
+                if (replica.UpkeepFailure is { } upkeep)
+                    Report(HealthStatus.Degraded, $"replica {replica.Name} is not kept in order: {upkeep}");
                 if (Judge(replica, lag) is { } judged)
                     Report(judged.Status, $"replica {replica.Name}: {judged.What}");
             }

@@ -105,6 +105,22 @@ public sealed class LitestreamMetrics
             );
             Add("litestream_replica_lag_bytes", "gauge", "Bytes of LTX files that wait for the replica.", replica.PendingBytes, name);
             HealthSamples.AddReplica(samples, status.Path, replica, _time.GetUtcNow());
+            foreach (
+                var (state, count) in new[]
+                {
+                    ("eligible", replica.Level0.Eligible),
+                    ("not_compacted", replica.Level0.NotCompacted),
+                    ("too_recent", replica.Level0.TooRecent),
+                }
+            )
+                Add(
+                    "litestream_l0_retention_files_total",
+                    "gauge",
+                    "Files of level 0 by what retention does with them.",
+                    count,
+                    name,
+                    ("status", state)
+                );
             Add("litestream_replica_failures", "gauge", "Failed tries since the last success.", replica.Failures, name);
             var last = replica.LastUpload?.ToUnixTimeMilliseconds() / 1000.0 ?? 0;
             Add(

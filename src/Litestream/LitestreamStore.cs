@@ -362,8 +362,15 @@ public sealed class LitestreamStore : IAsyncDisposable
         internal DatabaseStatus Status()
         {
             var status = database.Status;
-            return status with { Replicas = [.. database.Replicas.Select(r => WithUncopied(r.CurrentStatus(), status))] };
+            return status with { Replicas = [.. database.Replicas.Select((r, i) => WithUncopied(Kept(r, Keepers[i]), status))] };
         }
+
+        private static ReplicaStatus Kept(Replica replica, ReplicaKeeper keeper) =>
+            replica.CurrentStatus() with
+            {
+                UpkeepFailure = keeper.Failure,
+                Level0 = keeper.CountL0(),
+            };
 
         /// <summary>A replica that has every local file lacks what is only in the WAL.</summary>
         private static ReplicaStatus WithUncopied(ReplicaStatus replica, DatabaseStatus database)

@@ -80,6 +80,9 @@ internal sealed class ReplicaKeeper
         _start = (time.GetUtcNow(), time.GetTimestamp());
     }
 
+    /// <summary>What went wrong last; null after a step that went well.</summary>
+    internal string? Failure { get; private set; }
+
     /// <summary>Last transaction that is merged into level 1: level-0 files up to here need not be at hand any more.</summary>
     internal Txid Merged => _options.CompactionIntervals.Count == 0 ? new Txid(ulong.MaxValue) : _listing.MaxOf(LtxFileInfo.MinLevel + 1);
 
@@ -101,7 +104,7 @@ internal sealed class ReplicaKeeper
             for (var level = 1; level <= _options.CompactionIntervals.Count; level++)
                 next = Earlier(next, await CompactIfDueAsync(level, cancellationToken).ConfigureAwait(false));
             next = Earlier(next, await SweepIfDueAsync(cancellationToken).ConfigureAwait(false));
-            (_failures, _retryAt, _next) = (0, null, next);
+            (_failures, _retryAt, _next, Failure) = (0, null, next, null);
             return next;
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
@@ -316,6 +319,7 @@ internal sealed class ReplicaKeeper
         _feed.Doubt(false);
         var pause = TimeSpan.FromSeconds(Math.Min(LongestPause.TotalSeconds, Math.Pow(2, Math.Min(_failures++, 16))));
         _metrics.CompactionFailed();
+        Failure = e.Message;
         _log.KeeperFailed(
             _feed.Database,
             _feed.Replica,

@@ -121,6 +121,12 @@ public sealed record ReplicaStatus
     /// <summary>Time of the state that its newest snapshot holds; null when it has none, or was not listed yet.</summary>
     public DateTimeOffset? LastSnapshot { get; init; }
 
+    /// <summary>Why merging its levels, a snapshot or a deletion failed last; null when all is in order.</summary>
+    public string? UpkeepFailure { get; init; }
+
+    /// <summary>Level-0 files that are merged and old enough to be deleted, not merged yet, and merged but too recent.</summary>
+    public (int Eligible, int NotCompacted, int TooRecent) Level0 { get; init; }
+
     /// <summary>Local bytes that wait for upload.</summary>
     public long PendingBytes { get; init; }
 

@@ -146,11 +146,33 @@ public sealed class KeeperScenarioTests
             await world.Circle.StepAsync(60);
         }
         Assert.Contains(world.Store.Calls, c => c.Operation == "DELETE");
+        Assert.Contains("simulated failure", world.Circle.Status.Replicas[0].UpkeepFailure, StringComparison.Ordinal);
         world.Store.Fault = null;
         for (var i = 0; i < 20; i++)
             await world.Circle.StepAsync(60);
         Assert.Single((await world.LevelsAsync())[0]);
+        Assert.Null(world.Circle.Status.Replicas[0].UpkeepFailure);
         Assert.Equal(CanonicalDump.Of(world.Circle.App), await world.RestoreAsync(null));
+    }
+
+    [Fact]
+    public async Task H11_FilesOfLevel0_AreCountedByWhatRetentionDoesWithThem()
+    {
+        await using var world = new KeeperWorld(r => r with { DeletesOldFiles = false });
+        await world.Circle.StartAsync();
+        for (var i = 0; i < 8; i++)
+        {
+            world.Circle.Write();
+            await world.Circle.StepAsync(20);
+        }
+        var (eligible, waiting, recent) = world.Circle.Status.Replicas[0].Level0;
+        Assert.True(eligible == 0 && waiting is 1 or 2 && recent >= 6, $"{eligible} {waiting} {recent}");
+        for (var i = 0; i < 10; i++)
+            await world.Circle.StepAsync(60);
+        Assert.Equal((8, 0, 0), world.Circle.Status.Replicas[0].Level0);
+        var samples = world.Circle.Store.Metrics.Samples().Where(s => s.Name == "litestream_l0_retention_files_total").ToList();
+        Assert.Equal(3, samples.Count);
+        Assert.Equal(8, samples.Single(s => s.Labels.Contains(("status", "eligible"))).Value);
     }
 
     [Theory]
