@@ -134,7 +134,7 @@ public sealed class DatabaseCollectionTests : IDisposable
         );
         await data.WriteAsync(c => SqlStatement.Execute(c, "create table u (a)"), Ct);
         await @internal.RefreshAsync(databases, Ct);
-        Assert.Equal(1, (await Catalogue(@internal)).Rows.Count);
+        Assert.Single((await Catalogue(@internal)).Rows);
         clock.Advance(TimeSpan.FromSeconds(1));
         await @internal.RefreshAsync(databases, Ct);
         Assert.Equal(2, (await Catalogue(@internal)).Rows.Count);

@@ -87,7 +87,7 @@ public sealed class ReadOnlyTests : IDisposable
         );
         Assert.Equal(400, failure.Status);
         Assert.Contains("1 MB", failure.Message, StringComparison.Ordinal);
-        Assert.Equal(1, (await database.ExecuteAsync("select zeroblob(100000)", ct: Ct)).Rows.Count);
+        Assert.Single((await database.ExecuteAsync("select zeroblob(100000)", ct: Ct)).Rows);
     }
 
     [Fact]
