@@ -30,7 +30,10 @@ internal sealed class ServeCommand
         Description = "Port to listen on; 0 takes any free one",
     };
     private readonly Option<string?> uds = new("--uds") { Description = "Listen on this Unix socket instead" };
-    private readonly Option<bool> reload = new("--reload") { Description = "Send no cache headers (restarting on changes is not offered)" };
+    private readonly Option<bool> reload = new("--reload")
+    {
+        Description = "Start again when configuration, metadata or immutable files change; send no cache headers",
+    };
     private readonly Option<bool> cors = new("--cors") { Description = "Let pages of other sites read the answers" };
     private readonly Option<string[]> extensions = new("--load-extension")
     {
@@ -148,10 +151,49 @@ internal sealed class ServeCommand
         {
             throw new StartupException("--headers and --token can only be used with --get.");
         }
-        await using var server = await DatasetteServer.StartAsync(options, plugins, ct);
+        var server = await DatasetteServer.StartAsync(options, plugins, ct);
         Announce(server, options, parsed.GetValue(open));
-        await server.WaitAsync(ct);
+        if (options.Reload)
+        {
+            return await ReloadAsync(server, options with { Port = server.Port }, ct);
+        }
+        await using (server)
+        {
+            await server.WaitAsync(ct);
+        }
         return 0;
+    }
+
+    /// <summary>Starts again whenever a file of the configuration changes. One that cannot be started with is told of, and waited for.</summary>
+    private async Task<int> ReloadAsync(DatasetteServer? server, ServeOptions options, CancellationToken ct)
+    {
+        while (true)
+        {
+            using var changed = CancellationTokenSource.CreateLinkedTokenSource(ct);
+            var change = ReloadWatch.ChangedAsync(options, ReloadWatch.Stamp(options), changed.Token);
+            var end = server?.WaitAsync(ct) ?? Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, changed.Token);
+            var first = await Task.WhenAny(end, change);
+            await changed.CancelAsync();
+            if (server is not null)
+            {
+                await server.DisposeAsync();
+            }
+            if (first == end)
+            {
+                return 0;
+            }
+            Console.Error.WriteLine("A file of the configuration has changed: starting again");
+            try
+            {
+                server = await DatasetteServer.StartAsync(options, plugins, ct);
+                Announce(server, options, browse: false);
+            }
+            catch (StartupException e)
+            {
+                server = null;
+                Console.Error.WriteLine($"Error: {e.Message} Waiting for the next change.");
+            }
+        }
     }
 
     private static void Announce(DatasetteServer server, ServeOptions options, bool browse)

@@ -198,6 +198,35 @@ public sealed class RuleTests : IDisposable
     }
 
     [Fact]
+    public async Task C015_Reload_StartsAgainWhenTheConfigurationChanges_AndSurvivesAMistake()
+    {
+        var config = folder.Combine("datasette.json");
+        await File.WriteAllTextAsync(config, "{\"settings\": {\"default_page_size\": 7}}", Ct);
+        var port = Processes.FreePort();
+        await using var server = TestProcess.Start(
+            Repository.ProgramOf("Datasette.Door"),
+            ["--memory", "-c", config, "--reload", "-p", $"{port}"],
+            new Dictionary<string, string?> { ["DATASETTE_LOAD_PLUGINS"] = "" }
+        );
+        await Processes.WaitForPortAsync(port, TimeSpan.FromSeconds(60), server, Ct);
+        Assert.Equal(7, await PageSizeAsync(port));
+        await File.WriteAllTextAsync(config, "{\"settings\": {\"default_page_size\": \"many\"}}", Ct);
+        for (var i = 0; i < 200 && !server.Output.Contains("Waiting for the next change", StringComparison.Ordinal); i++)
+        {
+            await Task.Delay(50, Ct);
+        }
+        Assert.Contains("default_page_size", server.Output, StringComparison.Ordinal);
+        await File.WriteAllTextAsync(config, "{\"settings\": {\"default_page_size\": 11}}", Ct);
+        await Processes.WaitForPortAsync(port, TimeSpan.FromSeconds(60), server, Ct);
+        Assert.Equal(11, await PageSizeAsync(port));
+        var answer = await Conformance.Answer.SendAsync(port, "GET", "/_memory/nothing.json", [], null, Ct);
+        Assert.Null(answer.Header("cache-control"));
+    }
+
+    private static async Task<int> PageSizeAsync(int port) =>
+        (int)Json(await Conformance.Answer.SendAsync(port, "GET", "/-/settings.json", [], null, Ct))["default_page_size"]!;
+
+    [Fact]
     public async Task C075_TableKeys_OfTheConfiguration_AreKept()
     {
         var file = Make(
