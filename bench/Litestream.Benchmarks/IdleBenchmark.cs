@@ -27,7 +27,13 @@ internal static class IdleBenchmark
         await Task.Delay(s_settle);
         foreach (var side in sides)
             await side.BeginAsync();
-        await Task.Delay(TimeSpan.FromSeconds(options.Seconds));
+        for (var second = 0; second < options.Seconds; second++)
+        {
+            await Task.Delay(TimeSpan.FromSeconds(1));
+            foreach (var side in sides)
+                _ = side.Process.CpuSeconds();
+        }
+
         Console.WriteLine(Machine.Describe());
         Console.WriteLine(
             string.Create(
