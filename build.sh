@@ -12,12 +12,14 @@ readonly ORACLES=(@flydotio/litestream@1.0.1 litestream-vfs@0.5.17)
 readonly LOGS=artifacts/log
 
 passed=0 failed=0 skipped=0 finished=
+test_timeout=900 # seconds that a test program may take
 skips=()
 
 help() {
     cat <<'TEXT'
 ./build.sh              restore, check the format, build, run the fast tests
 ./build.sh test         everything that CI runs: all tests, the native programs, a smoke test of them
+./build.sh soak         the long tests in full: 100,000 simulated lives, 1,000 kills, 200 rounds of full disks, hours of load
 ./build.sh serve        build, make demo/ and serve a sample database that is replicated to demo/replica
 ./build.sh publish DIR  the native programs datasette and litestream, with their SQLite library, in DIR
 ./build.sh bench [NAME] benchmarks; without a name their list
@@ -88,7 +90,7 @@ run_tests() { # PROJECT FILTER...
     shift
     title "$project"
     mkdir -p "$LOGS"
-    timeout --kill-after=10 900 "artifacts/bin/$project/debug/$project" -noColor -noLogo -longRunning 120 "$@" 2>&1 | tee "$log" || code=$?
+    timeout --kill-after=10 "$test_timeout" "artifacts/bin/$project/debug/$project" -noColor -noLogo -longRunning 120 "$@" 2>&1 | tee "$log" || code=$?
     summary=$(grep -E "^ *$project  Total: [0-9]+" "$log" | tail -n 1 || true)
     if [ -z "$summary" ]; then
         failed=$((failed + 1))
@@ -193,6 +195,8 @@ test_all() {
     restore
     check_format
     build Debug
+    export LITESTREAM_SIM_COUNT=${LITESTREAM_SIM_COUNT:-10000}
+    test_timeout=1800
     local project
     for project in "${TEST_PROJECTS[@]}"; do run_tests "$project" -result-xml "$LOGS/$project.xml"; done
     check_tables
@@ -206,6 +210,20 @@ test_all() {
         publish artifacts/publish
         smoke artifacts/publish
     fi
+    finish
+}
+
+# Everything of which `test` runs a slice. Each number can be set from outside.
+soak() {
+    trap count_a_broken_run EXIT
+    restore
+    build Debug
+    export LITESTREAM_SIM_COUNT=${LITESTREAM_SIM_COUNT:-100000} LITESTREAM_KILLS=${LITESTREAM_KILLS:-1000}
+    export LITESTREAM_DISK_ROUNDS=${LITESTREAM_DISK_ROUNDS:-200} LITESTREAM_HISTORIES=${LITESTREAM_HISTORIES:-1000}
+    export LITESTREAM_SOAK_SECONDS=${LITESTREAM_SOAK_SECONDS:-3600}
+    test_timeout=$((24 * 3600))
+    run_tests Litestream.Tests -trait Speed=slow
+    run_tests Litestream.Tests -class Litestream.Tests.Simulation.SimulationTests
     finish
 }
 
@@ -284,6 +302,7 @@ main() {
     case "$verb" in
         '') test_fast ;;
         test) test_all ;;
+        soak) soak ;;
         serve) serve "$@" ;;
         publish)
             [ $# = 1 ] || die "publish needs a folder: ./build.sh publish DIR"

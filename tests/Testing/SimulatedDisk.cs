@@ -26,6 +26,9 @@ public sealed partial class SimulatedDisk(TimeProvider? time = null) : DurableFi
     /// <summary>Asked before each durable step; what it returns is thrown. Null: all goes well.</summary>
     public Func<DiskStep, Exception?>? Fault { get; set; }
 
+    /// <summary>Asked before a file is opened for reading; what it returns is thrown. Null: all goes well.</summary>
+    public Func<string, Exception?>? ReadFault { get; set; }
+
     /// <summary>The power goes before the step of this number; null: never.</summary>
     public int? CrashAtStep { get; set; }
 
@@ -202,6 +205,8 @@ public sealed partial class SimulatedDisk(TimeProvider? time = null) : DurableFi
         {
             Check();
             path = Full(path);
+            if (ReadFault?.Invoke(path) is { } failure)
+                throw failure;
             return new FileView(this, Find(path), path, _generation, writable: false);
         }
     }

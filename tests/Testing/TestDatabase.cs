@@ -31,6 +31,17 @@ public static class TestDatabase
         return command.ExecuteNonQuery();
     }
 
+    /// <summary>The values of the first row, with bars between them.</summary>
+    public static string Row(this SqliteConnection connection, string sql)
+    {
+        ArgumentNullException.ThrowIfNull(connection);
+        using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        using var reader = command.ExecuteReader();
+        reader.Read();
+        return string.Join('|', Enumerable.Range(0, reader.FieldCount).Select(reader.GetValue));
+    }
+
     /// <summary>The first value of the first row as text; null when there is none.</summary>
     public static string? Scalar(this SqliteConnection connection, string sql)
     {

@@ -89,6 +89,9 @@ internal class CliException(string message, Exception? cause = null) : Exception
 
     /// <summary>True when it says no more than that a replica holds no backup.</summary>
     public bool IsNoBackup { get; init; }
+
+    /// <summary>What the program returns; 1 unless a child's code is handed on.</summary>
+    public int ExitCode { get; init; } = 1;
 }
 
 /// <summary>A flag or its value is wrong: the usage is printed too.</summary>

@@ -73,8 +73,12 @@ internal static class CliRunner
         return 1;
     }
 
-    /// <summary>Prints a failure; returns 1.</summary>
-    public static int Fail(TextWriter error, CliException failure) => Fail(error, failure.Message, failure.Hint);
+    /// <summary>Prints a failure; returns its exit code.</summary>
+    public static int Fail(TextWriter error, CliException failure)
+    {
+        Fail(error, failure.Message, failure.Hint);
+        return failure.ExitCode;
+    }
 
     private static string OneLine(string text) => text.ReplaceLineEndings(" ").Trim();
 

@@ -160,7 +160,7 @@ internal sealed class ReplicateRunner(CliServices services, ILoggerFactory logge
                     child.Kill();
                 var exitCode = await ended.ConfigureAwait(false);
                 _log.Info("subprocess exited, litestream shutting down", ("exit-code", exitCode));
-                return exitCode == 0 ? null : new CliException(ChildProcess.Describe(exitCode));
+                return exitCode == 0 ? null : new CliException(ChildProcess.Describe(exitCode)) { ExitCode = exitCode };
             }
             finally
             {
@@ -204,7 +204,9 @@ internal sealed class ReplicateRunner(CliServices services, ILoggerFactory logge
                     ?? database.Cause
                     ?? earlier?.Replicas.FirstOrDefault(r => r.Name == replica.Name)?.Cause
                     ?? earlier?.Cause;
-                if (replica.Txid < database.Txid || replica.PendingTransactions > 0 || cause is not null)
+                // One that never answered may lack everything, however little is known of the database.
+                var neverReached = replica.LastCurrent is null;
+                if (replica.Txid < database.Txid || replica.PendingTransactions > 0 || cause is not null || neverReached)
                     late.Add(Describe(database, replica, cause));
             }
         }

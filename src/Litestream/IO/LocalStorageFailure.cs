@@ -78,6 +78,8 @@ internal static class LocalStorageFailure
             InputOutput or OutOfMemory => (LitestreamError.LocalStorage, true, (string?)null),
             _ => (LitestreamError.LocalStorage, true, null),
         };
+        // The framework puts the path behind its words.
+        text = text.Replace($" : '{path}'", "", StringComparison.Ordinal);
         var reason = text.Contains(path, StringComparison.Ordinal) ? text : $"{path}: {text}";
         return new LitestreamException(error, $"cannot {step} {reason}", cause)
         {

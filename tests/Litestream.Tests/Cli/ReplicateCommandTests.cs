@@ -31,6 +31,7 @@ public sealed class ReplicateCommandTests : IDisposable
     }
 
     [Fact]
+    [Trait("Scenario", "L12")]
     public async Task Replicate_ReplicaCannotBeWritten_Exits1AndNamesIt()
     {
         var database = MakeDatabase();
@@ -44,6 +45,7 @@ public sealed class ReplicateCommandTests : IDisposable
     }
 
     [Fact]
+    [Trait("Scenario", "L5")]
     public async Task Replicate_SecondSignal_StopsAtOnce()
     {
         var database = MakeDatabase();
@@ -58,6 +60,7 @@ public sealed class ReplicateCommandTests : IDisposable
     }
 
     [Fact]
+    [Trait("Scenario", "L8")]
     public async Task Replicate_ChildEnds_StopsAfterTheLastSync()
     {
         var database = MakeDatabase();
@@ -74,11 +77,49 @@ public sealed class ReplicateCommandTests : IDisposable
     }
 
     [Fact]
-    public async Task Replicate_ChildFails_Exits1WithItsCode()
+    public async Task L8_ChildFails_ItsExitCodeIsOurs_AfterTheLastSync()
     {
         await using var process = Start("replicate", "-exec", "sh -c 'exit 3'", MakeDatabase(), _folder.Combine("replica"));
-        Assert.Equal(1, await process.WaitForExitAsync(s_patience, Token));
+        Assert.Equal(3, await process.WaitForExitAsync(s_patience, Token));
         Assert.Equal("Error: exit status 3\n", process.StandardError);
+        Assert.Equal("2", await RestoredCountAsync());
+    }
+
+    [Fact]
+    public async Task L5_SecondSignalWhileAnUploadHangs_StopsAtOnce_AndSaysWhatIsMissing()
+    {
+        using var silent = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, 0);
+        silent.Start();
+        var endpoint = $"http://127.0.0.1:{((System.Net.IPEndPoint)silent.LocalEndpoint).Port}";
+        var database = MakeDatabase();
+        var replica = $"{{type: s3, bucket: b, path: p, endpoint: '{endpoint}', region: r, access-key-id: k, secret-access-key: s}}";
+        var config = Config($"shutdown-sync-timeout: 1h\ndbs: [{{path: {database}, replica: {replica}}}]");
+        await using var process = Start("replicate", "-config", config);
+        using var connection = await silent.AcceptTcpClientAsync(Token);
+        await process.WaitForLineAsync(new Regex("msg=replicating"), s_patience, cancellationToken: Token);
+        Processes.Signal(process.Id, PosixSignal.SIGTERM);
+        await process.WaitForLineAsync(new Regex("shutting down"), s_patience, cancellationToken: Token);
+        Assert.False(process.HasExited);
+        Assert.Equal(1, await process.StopAsync(PosixSignal.SIGTERM, s_patience));
+        Assert.StartsWith("Error: not everything arrived: ", process.StandardError, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task L11_Once_IsOnePass_AndTheEngineEnds()
+    {
+        var database = MakeDatabase();
+        using var app = TestDatabase.Open(database); // its WAL stays between the passes, and proves that nothing came
+        app.Execute("INSERT INTO t VALUES('three')");
+        for (var pass = 1; pass <= 2; pass++)
+        {
+            var run = await CliRun.Of("replicate", "-once", database, _folder.Combine("replica"));
+            Assert.Equal((0, ""), (run.Exit, run.Error));
+            Assert.Single(Directory.GetFiles(_folder.Combine("replica", "ltx", "0"))); // nothing new: nothing written
+        }
+        Assert.Equal("3", await RestoredCountAsync());
+        var exec = await CliRun.Of("replicate", "-once", "-exec", "true", database, _folder.Combine("replica"));
+        Assert.Equal(1, exec.Exit);
+        Assert.Contains("-once", exec.Error, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -119,6 +160,7 @@ public sealed class ReplicateCommandTests : IDisposable
     }
 
     [Fact]
+    [Trait("Scenario", "L11")]
     public async Task Replicate_MissingDatabaseWithBackup_IsRestoredFirst()
     {
         var database = MakeDatabase();
@@ -133,6 +175,8 @@ public sealed class ReplicateCommandTests : IDisposable
     }
 
     [Fact]
+    [Trait("Scenario", "L11")]
+    [Trait("Scenario", "L12")]
     public async Task Replicate_OnceToAReplicaThatCannotBeWritten_Exits1()
     {
         File.WriteAllText(_folder.Combine("file"), "not a folder");

@@ -46,6 +46,9 @@ public sealed class AtomicFileTests
     }
 
     [Fact]
+    [Trait("Scenario", "D2")]
+    [Trait("Scenario", "D6")]
+    [Trait("Scenario", "D8")]
     public async Task Write_EveryStepFails_RemovesTheTemporaryFile()
     {
         var failures = 0;
@@ -97,6 +100,7 @@ public sealed class AtomicFileTests
     }
 
     [Fact]
+    [Trait("Scenario", "D7")]
     public async Task Write_PowerCutAtEveryStep_LeavesTheOldOrTheNewFileWhole()
     {
         for (var seed = 0; seed < 50; seed++)

@@ -148,6 +148,7 @@ public sealed class SystemDurableFilesTests : IDisposable
     [InlineData(23, LitestreamError.LocalStorage, true)]
     [InlineData(30, LitestreamError.LocalStorage, false)]
     [InlineData(2, LitestreamError.NotFound, false)]
+    [Trait("Scenario", "D5")]
     public void Classify_ErrorNumbersOfLinux(int errno, LitestreamError expected, bool transient)
     {
         Require.That(OperatingSystem.IsLinux(), "Linux", "run on Linux");
@@ -173,6 +174,7 @@ public sealed class SystemDurableFilesTests : IDisposable
 
     [Fact]
     [UnsupportedOSPlatform("windows")]
+    [Trait("Scenario", "D11")]
     public void CopyAccess_TakesModeAndOwner()
     {
         Require.That(OperatingSystem.IsLinux(), "Linux", "run on Linux");

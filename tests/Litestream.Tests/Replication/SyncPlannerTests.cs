@@ -48,6 +48,10 @@ public sealed class SyncPlannerTests
 
     [Theory]
     [MemberData(nameof(Cases))]
+    [Trait("Scenario", "B7")]
+    [Trait("Scenario", "B8")]
+    [Trait("Scenario", "B11")]
+    [Trait("Scenario", "B12")]
     public void Plan(string name, (bool New, long Frame) position, (bool New, uint Frame) end, bool held, bool tailIsOurs, string expected)
     {
         var plan = SyncPlanner.Plan(

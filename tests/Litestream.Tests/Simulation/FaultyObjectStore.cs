@@ -9,6 +9,9 @@ internal sealed class FaultyObjectStore(ObjectStore inner, Func<StoreCall, Store
 {
     private int _calls;
 
+    /// <summary>Deletes the file behind the last one as well.</summary>
+    internal bool IsGreedy { get; init; }
+
     public override StoreCapabilities Capabilities => inner.Capabilities;
 
     public override string Kind => inner.Kind;
@@ -61,8 +64,18 @@ internal sealed class FaultyObjectStore(ObjectStore inner, Func<StoreCall, Store
     protected internal override async Task DeleteCoreAsync(IReadOnlyCollection<string> keys, CancellationToken cancellationToken)
     {
         var answer = Begin("DELETE", keys.First());
+        if (IsGreedy)
+            keys = await WithOneMoreAsync(keys, cancellationToken);
         await inner.DeleteAsync(keys, cancellationToken);
         End(answer);
+    }
+
+    private async Task<IReadOnlyCollection<string>> WithOneMoreAsync(IReadOnlyCollection<string> keys, CancellationToken cancellationToken)
+    {
+        var last = keys.Max(StringComparer.Ordinal)!;
+        await foreach (var next in inner.ListAsync(last[..(last.LastIndexOf('/') + 1)], last, cancellationToken))
+            return [.. keys, next.Key];
+        return keys;
     }
 
     private StoreFault? Begin(string operation, string key)

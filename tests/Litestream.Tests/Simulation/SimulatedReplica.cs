@@ -9,41 +9,58 @@ using Testing;
 namespace Litestream.Tests.Simulation;
 
 /// <summary>One destination: a bucket in memory or a folder on the simulated disk, the door that the engine uses, and what is known of the objects.</summary>
-internal sealed class SimulatedReplica
+internal sealed class SimulatedReplica(
+    string name,
+    TimeSpan syncInterval,
+    Random random,
+    Func<SimulatedDisk> disk,
+    TimeProvider time,
+    Func<SimulatedReplica, StoreCall, StoreFault?> onCall
+)
 {
-    private readonly MemoryObjectStore? _bucket;
-    private readonly Func<SimulatedDisk> _disk;
-    private readonly TimeProvider _time;
+    private readonly MemoryObjectStore? _bucket = random.Next(4) == 0 ? null : new MemoryObjectStore(time);
     private readonly Dictionary<string, string> _contents = new(StringComparer.Ordinal);
     private readonly List<string> _lies = [];
     private readonly HashSet<string> _touched = new(StringComparer.Ordinal);
-    private readonly Func<SimulatedReplica, StoreCall, StoreFault?> _onCall;
 
-    internal SimulatedReplica(
-        string name,
-        bool isFolder,
-        Func<SimulatedDisk> disk,
-        TimeProvider time,
-        Func<SimulatedReplica, StoreCall, StoreFault?> onCall
-    )
-    {
-        (Name, _disk, _time, _onCall) = (name, disk, time, onCall);
-        _bucket = isFolder ? null : new MemoryObjectStore(time);
-    }
-
-    internal string Name { get; }
+    internal string Name => name;
 
     private string Folder => $"/sim/{Name}";
 
     /// <summary>Time after which a listing notices a write or deletion.</summary>
-    internal TimeSpan ListingDelay { get; set; }
+    internal TimeSpan ListingDelay { get; } = TimeSpan.FromMilliseconds(random.Next(5) == 0 ? random.Next(5000) : 0);
 
-    internal ReplicaOptions Options(TimeSpan syncInterval) =>
+    /// <summary>Its retention deletes one file too many.</summary>
+    internal bool IsGreedy { get; init; }
+
+    /// <summary>When a listing or a question about a single object came last, and before that.</summary>
+    internal (DateTimeOffset Last, DateTimeOffset Before) Asked { get; private set; }
+
+    /// <summary>Uploads of single transactions that nothing on the way has refused; a folder's disk may have.</summary>
+    internal Dictionary<string, (ulong Txid, DateTimeOffset Time)> Uploads { get; } = [];
+
+    /// <summary>When each transaction was made that was stored here by itself.</summary>
+    internal Dictionary<ulong, DateTimeOffset> Stored { get; } = [];
+
+    /// <summary>Levels, snapshots and retention in short, so that a life has seen all of them.</summary>
+    internal ReplicaOptions Settings { get; } =
         new()
         {
-            Name = Name,
-            Url = ReplicaUrl.Parse($"mem://{Name}/"),
+            Name = name,
+            Url = ReplicaUrl.Parse($"mem://{name}/"),
             SyncInterval = syncInterval,
+            CompactionIntervals =
+            [
+                .. new[] { random.Next(1, 20), random.Next(20, 200), random.Next(200, 2000) }
+                    .Take(random.Next(1, 4))
+                    .Select(s => TimeSpan.FromSeconds(s)),
+            ],
+            SnapshotInterval = TimeSpan.FromSeconds(random.Next(60, 7200)),
+            SnapshotRetention = TimeSpan.FromSeconds(random.Next(60, 9000)),
+            L0Retention = TimeSpan.FromSeconds(random.Next(6) == 0 ? 0 : random.Next(5, 300)),
+            L0RetentionCheckInterval = TimeSpan.FromSeconds(random.Next(1, 15)),
+            DeletesOldFiles = random.Next(8) > 0,
+            VerifyCompaction = random.Next(4) == 0,
         };
 
     /// <summary>Of each transaction here: the first and last state of the application that it may hold.</summary>
@@ -59,7 +76,7 @@ internal sealed class SimulatedReplica
         _bucket?.Keys
         ??
         [
-            .. _disk()
+            .. disk()
                 .Files.Where(f => f.StartsWith(Folder + "/", StringComparison.Ordinal) && !f.EndsWith(".tmp", StringComparison.Ordinal))
                 .Select(f => f[(Folder.Length + 1)..]),
         ];
@@ -68,18 +85,20 @@ internal sealed class SimulatedReplica
     internal ObjectStore Open()
     {
         if (_bucket is null)
-            return new FaultyObjectStore(new FileObjectStore(_disk(), Folder, _time), OnCall);
+            return new FaultyObjectStore(new FileObjectStore(disk(), Folder, time), OnCall) { IsGreedy = IsGreedy };
         var door = _bucket.Share();
         door.ListingDelay = ListingDelay;
         door.Fault = OnCall;
-        return door;
+        return IsGreedy ? new FaultyObjectStore(door, _ => null) { IsGreedy = true } : door;
     }
 
     private StoreFault? OnCall(StoreCall call)
     {
         if (call.Operation == "PUT")
             _touched.Add(call.Key);
-        return _onCall(this, call);
+        if (call.Operation is "LIST" or "HEAD" && Asked.Last != time.GetUtcNow())
+            Asked = (time.GetUtcNow(), Asked.Last);
+        return onCall(this, call);
     }
 
     internal void Empty()
@@ -88,15 +107,19 @@ internal sealed class SimulatedReplica
             Remove(key);
         _contents.Clear();
         Confirmed = Txid.None;
+        Stored.Clear();
         States.Clear();
     }
 
     /// <summary>The power was cut: what was not durable on the disk has gone, and its name may be given anew.</summary>
-    internal void ForgetLost()
+    internal void ForgetLost(IReadOnlyList<string> before)
     {
-        var present = Keys.ToHashSet(StringComparer.Ordinal);
-        foreach (var lost in _contents.Keys.Where(k => !present.Contains(k)).ToList())
+        foreach (var lost in before.Except(Keys, StringComparer.Ordinal))
+        {
             _contents.Remove(lost);
+            if (LtxFileInfo.TryParseFileName(Path.GetFileName(lost), out _, out var txid))
+                Stored.Remove(txid.Value);
+        }
     }
 
     /// <summary>A file of which the engine is told that it is stored, and it is not.</summary>
@@ -112,7 +135,7 @@ internal sealed class SimulatedReplica
     internal void Remove(string key)
     {
         if (_bucket is null)
-            _disk().Remove($"{Folder}/{key}");
+            disk().Remove($"{Folder}/{key}");
         else
             _bucket.Remove(key);
     }
@@ -122,12 +145,12 @@ internal sealed class SimulatedReplica
         var bytes = Read(key);
         bytes[at % bytes.Length] ^= 1;
         if (_bucket is null)
-            _disk().Write($"{Folder}/{key}", bytes);
+            disk().Write($"{Folder}/{key}", bytes);
         else
             _bucket.Write(key, bytes);
     }
 
-    private byte[] Read(string key) => _bucket?.Read(key) ?? _disk().Read($"{Folder}/{key}");
+    private byte[] Read(string key) => _bucket?.Read(key) ?? disk().Read($"{Folder}/{key}");
 
     /// <summary>Keys that were written since the last call; complains when one of them holds something else than before.</summary>
     internal IReadOnlyList<string> TakeWritten()
@@ -137,6 +160,10 @@ internal sealed class SimulatedReplica
         var present = Keys.ToHashSet(StringComparer.Ordinal);
         var written = _touched.Where(present.Contains).Order(StringComparer.Ordinal).ToList();
         _touched.Clear();
+        foreach (var (key, (txid, made)) in Uploads)
+            if (present.Contains(key))
+                Stored[txid] = made;
+        Uploads.Clear();
         foreach (var key in written)
         {
             if (!key.EndsWith(".ltx", StringComparison.Ordinal))
@@ -152,14 +179,14 @@ internal sealed class SimulatedReplica
     internal async Task<IReadOnlyList<RestorePoint>> PointsAsync()
     {
         await using var client = new ReplicaClient(Look(), ReplicaLayout.Folders);
-        return await RestorePlanner.ListPointsAsync(client, TimestampAccuracy.Listing, CancellationToken.None);
+        return await RestorePlanner.ListPointsAsync(client, TimestampAccuracy.Exact, CancellationToken.None);
     }
 
     /// <summary>What a restore gives, in memory.</summary>
     internal async Task<(Txid Txid, byte[] Content)> RestoreAsync(RestoreTarget target)
     {
         const string Output = "/out/restored.db";
-        var disk = new SimulatedDisk(_time);
+        var disk = new SimulatedDisk(time);
         await using var client = new ReplicaClient(Look(), ReplicaLayout.Folders);
         var restorer = new DatabaseRestorer(disk, TimeProvider.System, NullLogger.Instance);
         var result = await restorer.RestoreAsync(
@@ -178,7 +205,7 @@ internal sealed class SimulatedReplica
     private ObjectStore Look()
     {
         if (_bucket is null)
-            return new FileObjectStore(_disk(), Folder, _time);
+            return new FileObjectStore(disk(), Folder, time);
         var door = _bucket.Share();
         door.ListsAtOnce = true;
         return door;

@@ -16,7 +16,14 @@ internal sealed partial class SimulatedWorld
                 _app.Act();
                 break;
             case < 24:
-                await StepAsync(_random.Next(6) == 0 ? _random.Next(120_000) : _random.Next(1500));
+                await StepAsync(
+                    _random.Next(24) switch
+                    {
+                        0 => _random.Next(2 * 24 * 3_600_000), // two days without the engine having run
+                        < 4 => _random.Next(120_000),
+                        _ => _random.Next(1500),
+                    }
+                );
                 break;
             case < 28:
                 await SyncAsync(upload: _random.Next(2) == 0);
@@ -74,8 +81,10 @@ internal sealed partial class SimulatedWorld
             await StepAsync(_random.Next(3000));
         }
         await AbandonAsync();
+        var before = _replicas.ConvertAll(r => r.Keys);
         _disk.Restart(_random.Next(3) == 0 ? null : _random);
-        _replicas.ForEach(r => r.ForgetLost());
+        for (var i = 0; i < before.Count; i++)
+            _replicas[i].ForgetLost(before[i]);
         await StartAgainAsync();
     }
 
@@ -148,15 +157,20 @@ internal sealed partial class SimulatedWorld
         _lastState = from;
         // A name that is taken: a power cut may bring the older file back, which is as good. It has reached no replica.
         var isThere = _disk.FileExists($"{MetaPath}/ltx/0/{LtxFileInfo.FormatFileName(new Txid(txid), new Txid(txid))}");
+        _times[txid] = _time.GetUtcNow();
         _states[txid] = (isThere ? Math.Min(_states[txid].From, from) : from, newest);
     }
 
-    private void NoteUpload(SimulatedReplica replica, string key)
+    private void NoteUpload(SimulatedReplica replica, string key, bool confirmed)
     {
-        // What is merged later was written before.
-        var isNew = key.StartsWith("ltx/0/", StringComparison.Ordinal) || key.StartsWith("ltx/9/", StringComparison.Ordinal);
-        if (isNew && LtxFileInfo.TryParseFileName(Path.GetFileName(key), out _, out var txid))
-            replica.States[txid.Value] = _states[txid.Value];
+        if (!LtxFileInfo.TryParseFileName(Path.GetFileName(key), out var first, out var last))
+            return;
+        // A merge holds what its parts held here; a single transaction or a snapshot comes from the database.
+        var isMerged = !key.StartsWith("ltx/0/", StringComparison.Ordinal) && !key.StartsWith("ltx/9/", StringComparison.Ordinal);
+        if (!isMerged || !replica.States.ContainsKey(last.Value))
+            replica.States[last.Value] = _states[last.Value];
+        if (confirmed && key.StartsWith("ltx/0/", StringComparison.Ordinal) && first == last)
+            replica.Uploads[key] = (last.Value, _times[last.Value]);
     }
 
     private StoreFault? OnStoreCall(SimulatedReplica replica, StoreCall call)
@@ -169,7 +183,7 @@ internal sealed partial class SimulatedWorld
         // A request may be slow on its way: it failed for us, and takes effect, or takes effect again, when we are doing other things.
         var late = fails && isPut && _random.Next(4) == 0 ? _random.Next(1, 6) : 0;
         if (isPut && (!fails || afterEffect || late > 0))
-            NoteUpload(replica, call.Key);
+            NoteUpload(replica, call.Key, confirmed: !fails);
         var outcome = (fails, afterEffect, late) switch
         {
             (false, _, _) => "",
@@ -183,7 +197,7 @@ internal sealed partial class SimulatedWorld
             return null;
         if (_bug == PlantedBug.PositionKeptAfterUnknownPut && isPut)
         {
-            NoteUpload(replica, call.Key);
+            NoteUpload(replica, call.Key, confirmed: false);
             if (!afterEffect)
                 replica.Lie(call.Key);
             return null;

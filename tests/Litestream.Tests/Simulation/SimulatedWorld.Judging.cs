@@ -71,6 +71,14 @@ internal sealed partial class SimulatedWorld
         _interleave = false;
         for (var i = 0; i < 4; i++)
             await StepAsync(400_000);
+        var steady = _time.GetUtcNow();
+        for (var i = 0; i < 4; i++)
+            await StepAsync(30_000);
+        foreach (var replica in _replicas)
+            Require(
+                replica.Asked.Last < steady || replica.Asked.Last - replica.Asked.Before > TimeSpan.FromHours(20),
+                $"{replica.Name} is listed in a steady state"
+            );
         var status = _store!.Databases[0];
         Require(status.State == ReplicationState.Current, $"not current after healing but {status.State}: {status.Cause}");
         foreach (var replica in status.Replicas)
@@ -88,10 +96,34 @@ internal sealed partial class SimulatedWorld
         foreach (var replica in _replicas)
         {
             await JudgeAsync(replica, RestoreTarget.Latest, (_app.Now, _app.Now), "latest");
-            foreach (var point in await replica.PointsAsync())
+            var points = await replica.PointsAsync();
+            foreach (var point in points)
                 await JudgeAsync(replica, new RestoreTarget(point.Txid), replica.States[point.Txid.Value], $"point {point.Txid.Value}");
+            JudgeThePromises(replica, points);
         }
         await StopAsync();
+    }
+
+    /// <summary>INV6: a transaction that was stored by itself stays restorable while it is younger than the retention of single transactions.</summary>
+    private void JudgeThePromises(SimulatedReplica replica, IReadOnlyList<RestorePoint> points)
+    {
+        var settings = replica.Settings;
+        var single = settings.L0Retention > TimeSpan.Zero && settings.DeletesOldFiles ? settings.L0Retention : TimeSpan.MaxValue;
+        var whole = settings.DeletesOldFiles ? settings.SnapshotRetention : TimeSpan.MaxValue;
+        var kept = points.Select(p => p.Txid.Value).ToHashSet();
+        var now = _time.GetUtcNow();
+        foreach (var (txid, time) in replica.Stored)
+            if (now - time < single && now - time < whole)
+                Require(kept.Contains(txid), $"INV6: {replica.Name}: transaction {txid} is promised and is not restorable");
+        // And what is older has a point for every moment that is promised: the last one before it.
+        if (points.Count > 0 && replica.Stored.Count > 0 && whole < TimeSpan.MaxValue)
+        {
+            var oldest = replica.Stored.Values.Min() > now - whole ? replica.Stored.Values.Min() : now - whole;
+            Require(
+                points.Min(p => p.Timestamp) <= oldest + TimeSpan.FromSeconds(5),
+                $"INV6: {replica.Name}: the oldest point is of {points.Min(p => p.Timestamp)}, promised is {oldest}"
+            );
+        }
     }
 
     private async Task JudgeAsync(SimulatedReplica replica, RestoreTarget target, (int From, int To) states, string what)

@@ -23,6 +23,7 @@ internal sealed partial class SimulatedWorld : IAsyncDisposable
 
     /// <summary>Of each transaction that was in a local file last: the first and last state of the application that it may hold.</summary>
     private readonly Dictionary<ulong, (int From, int To)> _states = [];
+    private readonly Dictionary<ulong, DateTimeOffset> _times = [];
     private SimulatedDisk _disk;
     private LitestreamStore? _store;
     private double _diskTrouble;
@@ -43,12 +44,12 @@ internal sealed partial class SimulatedWorld : IAsyncDisposable
         _app = new SimulatedApp(_folder.Combine("app.db"), _random, Trace);
         var interval = TimeSpan.FromMilliseconds(_random.Next(1, 3000));
         for (var i = 0; i <= _random.Next(2); i++)
-            _replicas.Add(NewReplica($"r{i}"));
+            _replicas.Add(NewReplica($"r{i}", interval));
         _options = new DatabaseOptions
         {
             Path = _folder.Combine("app.db"),
             MetaPath = MetaPath,
-            Replicas = [.. _replicas.Select(r => r.Options(interval))],
+            Replicas = [.. _replicas.Select(r => r.Settings)],
             MinCheckpointPageCount = _random.Next(5, 60),
             CheckpointInterval = TimeSpan.FromSeconds(_random.Next(0, 90)),
             MaxSyncWalBytes = _random.Next(4) == 0 ? 1 : 64 << 20,
@@ -194,11 +195,8 @@ internal sealed partial class SimulatedWorld : IAsyncDisposable
 
     private SimulatedDisk NewDisk() => new(_time) { Fault = OnDiskStep, IgnoresFlush = _bug == PlantedBug.FsyncLeftOut };
 
-    private SimulatedReplica NewReplica(string name) =>
-        new(name, _random.Next(4) == 0, () => _disk, _time, OnStoreCall)
-        {
-            ListingDelay = TimeSpan.FromMilliseconds(_random.Next(5) == 0 ? _random.Next(5000) : 0),
-        };
+    private SimulatedReplica NewReplica(string name, TimeSpan interval) =>
+        new(name, interval, _random, () => _disk, _time, OnStoreCall) { IsGreedy = _bug == PlantedBug.RetentionOneTooFar };
 
     private void MeanwhileTheAppActs()
     {
