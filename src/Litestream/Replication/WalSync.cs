@@ -93,7 +93,9 @@ internal sealed class WalSync(LtxDirectory directory, DurableFiles files, Databa
                 header,
                 async (encoder, page, ct) =>
                 {
-                    var tail = end.LastFrame > 0 ? source.Wal.ReadFrame(end.LastFrame, end.PageSize, page.Span)?.PageNumber : null;
+                    // Where everything was moved already a writer may begin the WAL anew under this copy: then that frame is another life's.
+                    var last = end.LastFrame > 0 ? source.Wal.ReadFrame(end.LastFrame, end.PageSize, page.Span) : null;
+                    var tail = last?.Salt == end.Salt && last?.PageNumber <= snapshot.Commit ? last?.PageNumber : null;
                     snapshot.ReadPages(1, page.Span);
                     await encoder.WritePageAsync(1, page, ct).ConfigureAwait(false);
                     if (tail is not > 1)

@@ -55,6 +55,29 @@ public sealed class PhantomScenarioTests
         Assert.Equal((3UL, nameof(FullReason.FirstSync)), (circle.Txid, circle.Status.LastFullReason));
     }
 
+    [Fact]
+    public async Task WalRestartsUnderTheFirstCopy_ItsLastFrameIsOfAnotherLife_TheCopyDoesNotTakeIt()
+    {
+        var disk = new SimulatedDisk();
+        await using var circle = new Circle(o => o with { MetaPath = "/meta" }) { Disk = disk };
+        circle.App.Execute("PRAGMA wal_autocheckpoint=0");
+        circle.Write(20);
+        circle.App.Execute("PRAGMA wal_checkpoint(FULL)");
+        await circle.StartAsync();
+        var wrote = false;
+        disk.Fault = s =>
+        {
+            if (s.Name != "create" || wrote)
+                return null;
+            wrote = true;
+            circle.Write(1, 400_000); // from the start of the WAL, with pages that the copy does not have
+            return null;
+        };
+        await circle.SyncAsync();
+        Assert.True(wrote);
+        await circle.RequireRestorableAsync();
+    }
+
     /// <summary>
     /// Everything in the WAL is in the database file already when the engine comes back: its reader then holds nothing of the WAL, and a
     /// writer may restart it before the engine has copied what it holds.
