@@ -73,7 +73,7 @@ public sealed class SourceScenarioTests
         {
             var page = new byte[after.PageSize];
             for (long frame = before.LastFrame + 1; frame <= after.LastFrame; frame++)
-                expected.Add(wal.ReadFrame(frame, page)!.Value.PageNumber);
+                expected.Add(wal.ReadFrame(frame, after.PageSize, page)!.Value.PageNumber);
         }
         Assert.True(expected.Count > 20);
         Assert.Equal(expected, await circle.PagesAsync((await circle.RemoteAsync())[^1]));

@@ -105,6 +105,7 @@ internal sealed partial class SimulatedWorld
         Trace.Say($"{replica.Name}: emptied");
         await AbandonAsync();
         replica.Empty();
+        _time.Advance(TimeSpan.FromSeconds(5)); // as above: a late listing shows what has gone
         await StartAgainAsync();
     }
 
