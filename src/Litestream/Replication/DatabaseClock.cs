@@ -12,6 +12,7 @@ internal sealed class DatabaseClock
     private WalIndexHeader _seen;
     private DateTimeOffset _seenAt;
     private int _cyclesInVain;
+    private WalIndexHeader _endOfVain;
 
     internal DateTimeOffset LastShip { get; set; } = DateTimeOffset.MinValue;
 
@@ -53,16 +54,20 @@ internal sealed class DatabaseClock
 
     internal void CycleDone(CheckpointOutcome outcome, WalIndexHeader end, DateTimeOffset now)
     {
-        // Behind a foreign reader a cycle is tried again also when nobody writes any more, or the WAL would stay as large as it has become.
-        LastCycle = outcome == CheckpointOutcome.ReaderBlocks ? default : end;
+        // Behind a foreign reader, or a writer that goes back, a cycle is tried again also when nobody commits any more: else the WAL would stay
+        // as large as it has become, and who is gone would be called in the way for ever.
+        LastCycle = outcome == CheckpointOutcome.Complete ? end : default;
+        var stands = end == _endOfVain;
+        _endOfVain = end;
         if (outcome == CheckpointOutcome.Complete)
         {
             (_cyclesInVain, NextCycle, LastCheckpoint) = (0, DateTimeOffset.MinValue, now);
             return;
         }
         var pause = FirstCyclePause * Math.Pow(2, Math.Min(_cyclesInVain++, 16));
-        // A busy writer fills the WAL meanwhile and is idle for a moment sooner or later; a foreign reader may sit there for hours.
-        var longest = outcome == CheckpointOutcome.WriterBusy ? LongestBusyPause : LongestCyclePause;
+        // A busy writer fills the WAL meanwhile and is idle for a moment sooner or later; a foreign reader, or one that writes and does not commit,
+        // may sit there for hours.
+        var longest = outcome == CheckpointOutcome.WriterBusy && !stands ? LongestBusyPause : LongestCyclePause;
         NextCycle = now + (pause < longest ? pause : longest);
     }
 }

@@ -39,7 +39,9 @@ internal readonly record struct WalIndexHeader(
         var pageSize = MemoryMarshal.Read<ushort>(bytes[14..]) is var size && size == 1 ? 65536 : size;
         if (words[0] != Version || bytes[12] == 0)
             throw Unknown($"version {words[0]}, initialised {bytes[12]}");
-        if (pageSize < 512 || !int.IsPow2(pageSize))
+        // A WAL that was emptied before anybody wrote to it has no page size yet.
+        var isUnwritten = pageSize == 0 && words[4] == 0;
+        if (!isUnwritten && (pageSize < 512 || !int.IsPow2(pageSize)))
             throw Unknown($"page size {pageSize}");
         return new WalIndexHeader(
             pageSize,

@@ -137,6 +137,43 @@ public sealed class CheckpointScenarioTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public async Task C11_WriterGoesBackInSilence_TheCycleComesAgain_AndNobodyIsCalledInTheWay()
+    {
+        await using var circle = new Circle(o => o with { MinCheckpointPageCount = 20 });
+        circle.App.Execute("PRAGMA wal_autocheckpoint=0");
+        await circle.StartAsync();
+        await circle.StepAsync();
+        circle.Write(40, 2000);
+        using (var writer = circle.Connect())
+        {
+            writer.Execute("BEGIN IMMEDIATE; INSERT INTO t(v) VALUES('open')");
+            using var ticking = new Timer(_ => circle.Time.Advance(TimeSpan.FromMilliseconds(10)), null, 0, 1);
+            await circle.StepAsync();
+            await circle.StepAsync(30);
+            Assert.Equal(ReplicationState.Blocked, circle.Status.State);
+            writer.Execute("ROLLBACK");
+        }
+        await circle.StepAsync(30);
+        await circle.StepAsync(30);
+        Assert.Equal(ReplicationState.Current, circle.Status.State);
+        Assert.NotNull(circle.Status.LastCheckpoint);
+        await circle.RequireRestorableAsync();
+    }
+
+    [Fact]
+    public async Task C16_WalEmptiedBeforeAnybodyWroteToIt_HasNoPageSizeYet_AndIsRead()
+    {
+        await using var circle = new Circle();
+        circle.App.Dispose(); // the WAL goes with the last connection
+        circle.Reconnect();
+        circle.App.Execute("PRAGMA wal_checkpoint(TRUNCATE)");
+        await circle.StartAsync();
+        await circle.RequireRestorableAsync();
+        circle.Write();
+        await circle.RequireRestorableAsync();
+    }
+
+    [Fact]
     public async Task C14_ManyCheckpointsOfAllModesByTheApp_WithWrites_NothingIsLost()
     {
         await using var circle = new Circle(o => o with { MinCheckpointPageCount = 15 });

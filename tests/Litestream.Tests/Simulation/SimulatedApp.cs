@@ -105,6 +105,16 @@ internal sealed class SimulatedApp : IDisposable
             States.Add(now);
     }
 
+    /// <summary>Ends what would keep checkpoints waiting for ever: the engine says so, and is right.</summary>
+    internal void LetGo()
+    {
+        if (_longReader is not null)
+            ToggleLongReader();
+        if (_open is not null)
+            EndOpenTransaction();
+        Note();
+    }
+
     /// <summary>Closes everything, so that SQLite may checkpoint and remove the WAL, and opens it again.</summary>
     internal void Reopen()
     {

@@ -68,6 +68,7 @@ internal sealed partial class SimulatedWorld
         for (var i = 0; i < 4; i++)
             await StepAsync(400_000);
         _interleave = false;
+        _app.LetGo();
         for (var i = 0; i < 4; i++)
             await StepAsync(400_000);
         var steady = _time.GetUtcNow();
