@@ -50,6 +50,11 @@ internal sealed class BlockWatch(string path, EngineServices services, BlockWatc
     {
         if (Blocker is not { } blocker)
             return false;
+        if (walBytes <= WalHeader.Size)
+        {
+            End(); // nothing is left that could be kept back
+            return false;
+        }
         Blocker = blocker with { WalBytes = walBytes };
         var now = services.Time.GetUtcNow();
         if (now - _counted < TimeSpan.FromSeconds(1))
