@@ -108,6 +108,20 @@ public sealed partial class SimulatedDisk(TimeProvider? time = null) : DurableFi
         }
     }
 
+    /// <summary>Removes a folder and all that is or was in it, durably; past all faults.</summary>
+    public void RemoveFolder(string path)
+    {
+        lock (_gate)
+        {
+            path = Full(path);
+            bool IsInside(string? name) => name == path || (name?.StartsWith(path + "/", StringComparison.Ordinal) ?? false);
+            foreach (var names in new[] { _live, _durable })
+            foreach (var name in names.Keys.Where(IsInside).ToList())
+                names.Remove(name);
+            _journal.RemoveAll(c => IsInside(c.From) || IsInside(c.To));
+        }
+    }
+
     /// <summary>Removes a file, durably; past all faults.</summary>
     public void Remove(string path)
     {

@@ -28,6 +28,7 @@ public sealed class FileObjectStore : ObjectStore
     private readonly TimeProvider _time;
     private readonly string _root;
     private readonly HashSet<string> _swept = [];
+    private volatile bool _namesAreDurable;
 
     /// <summary>A store in a folder, which need not exist yet.</summary>
     /// <param name="files">The disk.</param>
@@ -143,6 +144,30 @@ public sealed class FileObjectStore : ObjectStore
         var folder = Path.GetDirectoryName(path)!;
         _files.CreateDirectory(folder);
         RemoveLeftovers(folder);
+        try
+        {
+            if (!_namesAreDurable)
+            {
+                _namesAreDurable = true; // first, so that another writer's failure meanwhile is not forgotten
+                FlushFolders(_root);
+            }
+            return await PutAsync(key, path, content, options, cancellationToken).ConfigureAwait(false);
+        }
+        catch
+        {
+            _namesAreDurable = false;
+            throw;
+        }
+    }
+
+    private async Task<StoredObject> PutAsync(
+        string key,
+        string path,
+        Stream content,
+        PutOptions options,
+        CancellationToken cancellationToken
+    )
+    {
         if (!options.IfAbsent && options.IfTag is null)
             return await WriteAsync(key, path, content, options.Timestamp, cancellationToken).ConfigureAwait(false);
         using var held = await LockAsync(cancellationToken).ConfigureAwait(false);
@@ -322,6 +347,18 @@ public sealed class FileObjectStore : ObjectStore
                 };
             await Task.Delay(LockPause, _time, cancellationToken).ConfigureAwait(false);
         }
+    }
+
+    /// <summary>
+    /// Before the first write, and after one that failed: a file whose folder could not be synced has its name, is listed, and may go with the
+    /// next power cut. What is written behind it must not outlive it.
+    /// </summary>
+    private void FlushFolders(string folder)
+    {
+        _files.FlushDirectory(folder);
+        foreach (var entry in _files.List(folder))
+            if (entry.IsDirectory)
+                FlushFolders(Path.Combine(folder, entry.Name));
     }
 
     /// <summary>Once a folder: removes what a writer left behind that was killed long ago.</summary>

@@ -11,6 +11,27 @@ public sealed class FileObjectStoreTests
 {
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
+    /// <summary>Found by the simulation: a snapshot whose folder could not be synced, a restart that listed it, the next file, a power cut.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Put_BehindAFileWhoseFolderCouldNotBeSynced_DoesNotOutliveIt(bool newStore)
+    {
+        var disk = new SimulatedDisk();
+        await using var first = new FileObjectStore(disk, "/replica");
+        await first.PutAsync("ltx/0/a", new MemoryStream([1]), PutOptions.None, Cancel);
+        disk.Fault = step => step is { Name: "sync folder", Path: "/replica/ltx/9" } ? SimulatedDisk.Failure(step) : null;
+        disk.CreateDirectory("/replica/ltx/9");
+        await Assert.ThrowsAsync<LitestreamException>(() => first.PutAsync("ltx/9/b", new MemoryStream([2]), PutOptions.None, Cancel));
+        disk.Fault = null;
+        await using var second = newStore ? new FileObjectStore(disk, "/replica") : null;
+        var store = second ?? first;
+        Assert.Equal(["ltx/0/a", "ltx/9/b"], await store.ListAsync("", null, Cancel).Select(o => o.Key).ToListAsync(Cancel));
+        await store.PutAsync("ltx/0/c", new MemoryStream([3]), PutOptions.None, Cancel);
+        disk.Restart();
+        Assert.Equal(["/replica/ltx/0/a", "/replica/ltx/0/c", "/replica/ltx/9/b"], disk.Files);
+    }
+
     [Fact]
     public async Task Open_UrlAndPath_AreFolders()
     {

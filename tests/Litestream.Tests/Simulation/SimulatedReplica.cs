@@ -103,6 +103,8 @@ internal sealed class SimulatedReplica(
 
     internal void Empty()
     {
+        if (_bucket is null)
+            disk().RemoveFolder(Folder); // with what a power cut would bring back
         foreach (var key in Keys)
             Remove(key);
         _contents.Clear();
