@@ -45,6 +45,28 @@ public sealed class ReplicateCommandTests : IDisposable
     }
 
     [Fact]
+    [Trait("Scenario", "stop-with-unreachable-replica")]
+    public async Task Replicate_OneOfThreeReplicasCannotBeWritten_Exits1AndNamesItsDatabase()
+    {
+        File.WriteAllText(_folder.Combine("file"), "not a folder");
+        var paths = new List<string>();
+        for (var i = 0; i < 3; i++)
+        {
+            paths.Add(_folder.Combine($"app{i}.db"));
+            using var connection = TestDatabase.Open(paths[i]);
+            connection.Execute("PRAGMA journal_mode=wal; CREATE TABLE t(a); INSERT INTO t VALUES(1)");
+        }
+        string Place(int i) => i == 1 ? _folder.Combine("file", "sub") : _folder.Combine($"replica{i}");
+        var dbs = string.Join(", ", paths.Select((p, i) => $"{{path: {p}, replica: {{path: {Place(i)}}}}}"));
+        await using var process = Start("replicate", "-config", Config($"shutdown-sync-timeout: 0s\ndbs: [{dbs}]"));
+        await process.WaitForLineAsync(new Regex("msg=replicating.*app2"), s_patience, cancellationToken: Token);
+        Assert.Equal(1, await process.StopAsync(PosixSignal.SIGTERM, s_patience));
+        Assert.Contains(paths[1], process.StandardError, StringComparison.Ordinal);
+        Assert.DoesNotContain(paths[0], process.StandardError, StringComparison.Ordinal);
+        Assert.DoesNotContain(paths[2], process.StandardError, StringComparison.Ordinal);
+    }
+
+    [Fact]
     [Trait("Scenario", "L5")]
     public async Task Replicate_SecondSignal_StopsAtOnce()
     {

@@ -119,6 +119,7 @@ public sealed class KeeperScenarioTests
     }
 
     [Fact]
+    [Trait("Scenario", "D9")]
     public async Task H8_RetentionDisabled_TheReplicaKeepsAll_LocalFilesGo()
     {
         await using var world = new KeeperWorld(r => r with { DeletesOldFiles = false });
@@ -404,5 +405,52 @@ public sealed class KeeperScenarioTests
         Assert.False(listing.IsKnown);
         await listing.LoadAsync(Token);
         Assert.Equal(4, listing.Level(0).Count);
+    }
+
+    [Fact]
+    public async Task F9_ReplicaNotReadyWhenALevelIsDue_ItIsMergedAsSoonAsItIs()
+    {
+        await using var world = new KeeperWorld();
+        await world.Circle.StartAsync();
+        world.Store.Fault = _ => StoreFault.Unavailable();
+        for (var i = 0; i < 30; i++)
+        {
+            world.Circle.Write();
+            await world.Circle.StepAsync(20);
+        }
+        Assert.Equal(ReplicationState.Failing, world.Circle.Status.Replicas[0].State);
+        world.Store.Fault = null;
+        await world.Circle.StepAsync(300);
+        world.Circle.Write();
+        await world.Circle.StepAsync(1);
+        await world.Circle.StepAsync(30);
+        Assert.Equal(world.Circle.Txid, (await world.LevelsAsync())[1][^1].MaxTxid.Value);
+    }
+
+    [Fact]
+    public async Task H3_PlanMadeBeforeANewSnapshot_ItsSnapshotAndMergedFilesStay()
+    {
+        await using var world = new KeeperWorld();
+        await world.Circle.StartAsync();
+        for (var i = 0; i < 23 * 4; i++)
+        {
+            world.Circle.Write();
+            await world.Circle.StepAsync(900);
+            await world.Circle.StepAsync(1);
+        }
+        RestorePlan plan;
+        await using (var client = new ReplicaClient(world.Store.Share(), ReplicaLayout.Folders))
+            plan = await RestorePlanner.PlanAsync(client, RestoreTarget.Latest, Token);
+        var merged = plan.Files.Where(f => f.Level > 0).ToList();
+        Assert.True(merged.Count >= 3);
+        for (var hour = 0; hour < 8; hour++)
+        {
+            world.Circle.Write();
+            await world.Circle.StepAsync(3600);
+            await world.Circle.StepAsync(1);
+        }
+        Assert.Equal(2, (await world.LevelsAsync())[9].Count);
+        foreach (var file in merged)
+            Assert.Contains(ReplicaLayout.Folders.Key(file.Level, file.MinTxid, file.MaxTxid), world.Store.Keys);
     }
 }

@@ -212,6 +212,35 @@ public sealed class CheckpointScenarioTests(ITestOutputHelper output)
         Assert.Equal(nameof(FullReason.FirstSync), circle.Status.LastFullReason);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    [Trait("Scenario", "lock-lost-by-sync-request")]
+    [Trait("Scenario", "lock-held-by-monitor")]
+    public async Task C25_TruncateRightAfterACommit_IsBusy_WhoeverOpenedTheDatabase(bool byRequest)
+    {
+        await using var circle = new Circle();
+        await circle.StartAsync();
+        for (var i = 0; i < 5; i++)
+        {
+            if (byRequest)
+            {
+                // The request ends, and its token with it: what it opened belongs to the engine.
+                using var request = new CancellationTokenSource();
+                await circle.Store.SyncAsync(circle.Path, upload: true, request.Token);
+                await request.CancelAsync();
+            }
+            else
+            {
+                await circle.StepAsync(i * 60);
+            }
+            circle.Write(3);
+            Assert.Equal("1", circle.App.Scalar("PRAGMA wal_checkpoint(TRUNCATE)"));
+        }
+        await circle.RequireRestorableAsync();
+        Assert.Equal(nameof(FullReason.FirstSync), circle.Status.LastFullReason);
+    }
+
     [Fact]
     public async Task C18_C25_AnotherProcessTruncatesAllTheTime_ItIsBusy_NothingIsLost_AndTheWalIsBounded()
     {

@@ -163,6 +163,7 @@ public sealed class PoliciesTests
     }
 
     [Fact]
+    [Trait("Scenario", "D10")]
     public void Validator_D10_TwoDatabasesShareNothing()
     {
         var one = Database("/a/x.db", "file:///r");

@@ -266,6 +266,7 @@ public sealed class SyncScenarioTests
     }
 
     [Fact]
+    [Trait("Scenario", "page-size-changed")]
     public async Task B33_PageSizeChangedWhileStopped_RestoreIsTheNewDatabase()
     {
         await using var circle = new Circle();
