@@ -17,6 +17,7 @@ internal sealed class Replica : IAsyncDisposable
     private Txid? _position;
     private bool _isOurs;
     private Txid _reachedHere;
+    private (Txid Txid, LtxHeader Header)? _stored;
     private Txid? _snapshotAt;
     private volatile bool _doubt;
     private volatile bool _needsSnapshot;
@@ -232,27 +233,39 @@ internal sealed class Replica : IAsyncDisposable
             _services.Log.ReplicaHasHole(_feed.Name, _name, Listing.Reach(), position);
             return false;
         }
-        if (Listing.Newest is not { } remote || _feed.Files.EndingAt(position) is not { } local)
+        // The local file may have had to go for its room; what this process has stored it remembers.
+        var own = _stored is { } stored && stored.Txid == position ? stored.Header : null;
+        if (own is null && _feed.Files.EndingAt(position) is { } local)
+            own = await ReadOwnHeaderAsync(local, cancellationToken).ConfigureAwait(false);
+        if (Listing.Newest is not { } remote || own is null)
             return false;
-        if (await IsSameAsync(remote, local, cancellationToken).ConfigureAwait(false))
+        if (await IsSameAsync(remote, own, cancellationToken).ConfigureAwait(false))
             return true;
         if (position <= _reachedHere)
             throw Fenced($"{remote.FileName} at {Status.Location} is not the file that this engine wrote");
         return false;
     }
 
-    private async Task<bool> IsSameAsync(LtxFileInfo remote, LtxFileInfo file, CancellationToken cancellationToken)
+    private async Task<LtxHeader> ReadOwnHeaderAsync(LtxFileInfo file, CancellationToken cancellationToken)
+    {
+        var ours = _feed.Files.Directory.OpenRead(file);
+        await using var closing = ours.ConfigureAwait(false);
+        return await ReadHeaderAsync(ours, cancellationToken).ConfigureAwait(false);
+    }
+
+    private async Task<bool> IsSameAsync(LtxFileInfo remote, LtxHeader own, CancellationToken cancellationToken)
     {
         var theirs = await _client.OpenAsync(remote, 0, LtxHeader.Size, cancellationToken).ConfigureAwait(false);
         await using var closing = theirs.ConfigureAwait(false);
-        var ours = _feed.Files.Directory.OpenRead(file);
-        await using var closingOurs = ours.ConfigureAwait(false);
+        var header = await ReadHeaderAsync(theirs, cancellationToken).ConfigureAwait(false);
+        return remote.Level == LtxFileInfo.MinLevel ? header == own : header.Timestamp == own.Timestamp;
+    }
+
+    private static async Task<LtxHeader> ReadHeaderAsync(Stream stream, CancellationToken cancellationToken)
+    {
         var bytes = new byte[LtxHeader.Size];
-        await theirs.ReadExactlyAsync(bytes, cancellationToken).ConfigureAwait(false);
-        var header = LtxHeader.Read(bytes);
-        await ours.ReadExactlyAsync(bytes, cancellationToken).ConfigureAwait(false);
-        var own = LtxHeader.Read(bytes);
-        return remote.Level == file.Level ? header == own : header.Timestamp == own.Timestamp;
+        await stream.ReadExactlyAsync(bytes, cancellationToken).ConfigureAwait(false);
+        return LtxHeader.Read(bytes);
     }
 
     /// <returns>False when the local file is gone or damaged: the replica then needs a snapshot.</returns>
@@ -276,6 +289,8 @@ internal sealed class Replica : IAsyncDisposable
 
     private async Task UploadFileAsync(LtxFileInfo file, Stream content, CancellationToken cancellationToken)
     {
+        var header = await ReadHeaderAsync(content, cancellationToken).ConfigureAwait(false);
+        content.Position = 0;
         LtxFileInfo stored;
         try
         {
@@ -287,7 +302,7 @@ internal sealed class Replica : IAsyncDisposable
         catch (LitestreamException e) when (e.Error == LitestreamError.Conflict)
         {
             // Our own, of a try whose answer was lost; or another writer's.
-            if (!await IsSameAsync(file, file, cancellationToken).ConfigureAwait(false))
+            if (!await IsSameAsync(file, header, cancellationToken).ConfigureAwait(false))
                 throw Fenced($"{file.FileName} at {Status.Location} exists already, with other content");
             stored = file;
         }
@@ -300,6 +315,7 @@ internal sealed class Replica : IAsyncDisposable
                 IsTransient = true,
             };
         Listing.Add(stored);
+        _stored = (file.MaxTxid, header);
     }
 
     /// <summary>The replica cannot be continued from local files: give it the whole database, which restores then start from.</summary>
