@@ -44,9 +44,10 @@ public sealed partial class FollowerKillTests(ITestOutputHelper output)
         await CommitAsync(circle, random);
         await using var end = StartFollower(circle, followed);
         var want = CanonicalDump.Of(circle.App);
-        for (var i = 0; i < 400 && CanonicalDump.Of(followed) != want; i++)
+        for (var i = 0; i < 2000 && CanonicalDump.Of(followed) != want; i++)
             await Task.Delay(50, Token);
-        Assert.Equal(want, CanonicalDump.Of(followed));
+        if (CanonicalDump.Of(followed) != want)
+            Assert.Fail($"it did not catch up: {end.Output}");
         Assert.Equal(0, await end.StopAsync());
         Assert.Contains("follow mode stopped", end.Output, StringComparison.Ordinal);
         Assert.Equal($"{circle.Status.Txid}\n", await File.ReadAllTextAsync(followed + "-txid", Token));
