@@ -7,6 +7,9 @@ using Xunit;
 namespace Litestream.Tests.Crashes;
 
 /// <summary>A follower is killed at random moments; readers of its file never see anything torn, and it goes on where it was.</summary>
+/// <remarks>Alone, since two runs beside ten thousand simulated lives ended with a follower that stood still without a word; cause not found yet.</remarks>
+[CollectionDefinition(nameof(FollowerKillTests), DisableParallelization = true)]
+[Collection(nameof(FollowerKillTests))]
 public sealed partial class FollowerKillTests(ITestOutputHelper output)
 {
     /// <summary>How many rounds: <c>LITESTREAM_FOLLOWER_KILLS</c>, default 6.</summary>
