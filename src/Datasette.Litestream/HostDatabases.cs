@@ -16,19 +16,36 @@ internal static class HostDatabases
     /// <exception cref="StartupException">It can never work.</exception>
     public static LitestreamPluginConfig ReadConfig(IDatasette datasette, ObjectStoreFactory stores, IReadOnlySet<string>? without = null)
     {
-        var root = datasette.Config.Root;
-        var blocks = root["databases"] as JsonObject;
-        return PluginConfigReader.Read(
+        var blocks = Blocks(datasette);
+        return Read(
+            datasette,
+            stores,
+            [
+                .. datasette
+                    .Databases.Where(database => without?.Contains(database.Name) != true)
+                    .Select(database => Attached(database, blocks?[database.Name])),
+            ],
+            blocks is null ? [] : [.. blocks.Where(pair => Block(pair.Value) is not null).Select(pair => pair.Key)]
+        );
+    }
+
+    /// <summary>Reads what the configuration says of one database that is not attached yet.</summary>
+    /// <exception cref="StartupException">It can never work.</exception>
+    public static LitestreamPluginConfig ReadConfigOf(IDatasette datasette, ObjectStoreFactory stores, string name, string path) =>
+        Read(datasette, stores, [new AttachedDatabase(name, RealPath.Of(path), true, Block(Blocks(datasette)?[name]))], []);
+
+    private static LitestreamPluginConfig Read(
+        IDatasette datasette,
+        ObjectStoreFactory stores,
+        IReadOnlyList<AttachedDatabase> databases,
+        IReadOnlyList<string> configured
+    ) =>
+        PluginConfigReader.Read(
             new PluginConfigInput
             {
-                TopLevel = Block(root),
-                Databases =
-                [
-                    .. datasette
-                        .Databases.Where(database => without?.Contains(database.Name) != true)
-                        .Select(database => Attached(database, blocks?[database.Name])),
-                ],
-                ConfiguredNames = blocks is null ? [] : [.. blocks.Where(pair => Block(pair.Value) is not null).Select(pair => pair.Key)],
+                TopLevel = Block(datasette.Config.Root),
+                Databases = databases,
+                ConfiguredNames = configured,
                 Stores = stores,
                 Environment = Environment.GetEnvironmentVariable,
                 ReadFile = File.ReadAllText,
@@ -36,7 +53,8 @@ internal static class HostDatabases
                 Locate = Locate(datasette),
             }
         );
-    }
+
+    private static JsonObject? Blocks(IDatasette datasette) => datasette.Config.Root["databases"] as JsonObject;
 
     /// <summary>Finds the place of a key in the host's configuration files.</summary>
     public static Func<IReadOnlyList<string>, string?> Locate(IDatasette datasette) =>

@@ -60,6 +60,14 @@ public sealed class LitestreamPlugin : DatasettePlugin
     }
 
     /// <inheritdoc/>
+    public override async ValueTask DatabaseMissingAsync(
+        IDatasette datasette,
+        string name,
+        string path,
+        CancellationToken cancellationToken
+    ) => await MissingDatabase.RestoreAsync(datasette, _stores, name, path, cancellationToken);
+
+    /// <inheritdoc/>
     public override async ValueTask ShutdownAsync(IDatasette datasette, CancellationToken cancellationToken)
     {
         if (_replications.TryRemove(datasette, out var replication))

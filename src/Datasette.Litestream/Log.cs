@@ -32,6 +32,12 @@ internal static partial class Log
     [LoggerMessage(9, LogLevel.Error, "stopping failed")]
     public static partial void StopFailed(ILogger log, Exception problem);
 
+    [LoggerMessage(11, LogLevel.Information, "{Database} was missing: restored to transaction {Txid}, {Bytes} bytes, from {Replica}")]
+    public static partial void Restored(ILogger log, string database, string txid, long bytes, string replica);
+
+    [LoggerMessage(12, LogLevel.Warning, "{Database} is missing, and no replica holds a backup of it: nothing was restored")]
+    public static partial void NothingToRestore(ILogger log, string database);
+
     [LoggerMessage(10, LogLevel.Information, "{Database}: {Reason}")]
     public static partial void Skipped(ILogger log, string database, string reason);
 }

@@ -14,6 +14,7 @@ internal sealed class DatabaseBlock
     private TimeSpan? _checkpointInterval;
     private int? _minCheckpointPages;
     private int? _maxCheckpointPages;
+    private bool? _restoreIfMissing;
 
     private DatabaseBlock() { }
 
@@ -53,6 +54,7 @@ internal sealed class DatabaseBlock
             CheckpointInterval = _checkpointInterval ?? options.CheckpointInterval,
             MinCheckpointPageCount = _minCheckpointPages ?? options.MinCheckpointPageCount,
             MaxCheckpointPageCount = _maxCheckpointPages ?? options.MaxCheckpointPageCount,
+            RestoreIfMissing = _restoreIfMissing ?? options.RestoreIfMissing,
         };
 
     private static string Unknown(string key, string database) =>
@@ -102,15 +104,23 @@ internal sealed class DatabaseBlock
                 );
                 break;
             case "restore-if-missing":
-                throw at.Error(
-                    input,
-                    $"{at.Describe()} is not supported yet; restore the database with 'litestream restore' before the start"
-                );
+                _restoreIfMissing = ReadSwitch(node.Real, at, input);
+                break;
             default:
                 throw new InvalidOperationException($"the known key '{key}' has no reader");
         }
         _others.Add(new(key, node));
     }
+
+    /// <summary>True or false; null when nothing is there.</summary>
+    public static bool? ReadSwitch(JsonNode? node, ConfigPath at, PluginConfigInput input) =>
+        node?.GetValueKind() switch
+        {
+            null => null,
+            JsonValueKind.True => true,
+            JsonValueKind.False => false,
+            _ => throw at.Error(input, $"{at.Describe()} must be true or false, not {node.ToJsonString()}"),
+        };
 
     private static TimeSpan? ReadDuration(JsonNode? node, ConfigPath at, PluginConfigInput input, string? zeroMeans)
     {

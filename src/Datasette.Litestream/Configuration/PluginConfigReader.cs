@@ -105,7 +105,20 @@ internal sealed class PluginConfigReader
             shown["replicas"] = new JsonArray([.. replicas.Select(replica => replica.Node.Shown?.DeepClone())]);
         foreach (var (key, node) in block.Others)
             shown[key] = node.Shown?.DeepClone();
-        return (new ReplicatedEntry(database.Name, block.Apply(new DatabaseOptions { Path = path, Replicas = options })), shown);
+        return (
+            new ReplicatedEntry(
+                database.Name,
+                block.Apply(
+                    new DatabaseOptions
+                    {
+                        Path = path,
+                        Replicas = options,
+                        RestoreIfMissing = _top.RestoreIfMissing,
+                    }
+                )
+            ),
+            shown
+        );
     }
 
     private IEnumerable<ReplicaNode> Generated(AttachedDatabase database, string path)

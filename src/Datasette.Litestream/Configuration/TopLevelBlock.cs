@@ -21,6 +21,9 @@ internal sealed class TopLevelBlock
     /// <summary>Where the metrics endpoint listens; null for none.</summary>
     public string? MetricsAddress { get; private set; }
 
+    /// <summary>Whether a database whose file is missing at the start is restored first, where its own block says nothing else.</summary>
+    public bool RestoreIfMissing { get; private set; }
+
     /// <summary>Credentials for replicas that have none of their own, by Litestream's key names.</summary>
     public Dictionary<string, string> Credentials { get; } = new(StringComparer.Ordinal);
 
@@ -97,7 +100,8 @@ internal sealed class TopLevelBlock
                     $"'{key}' is not supported yet; give 'access-key-id' and 'secret-access-key', or set them in the environment"
                 );
             case "restore-if-missing":
-                throw at.Error(input, $"'{key}' is not supported yet; restore the database with 'litestream restore' before the start");
+                RestoreIfMissing = DatabaseBlock.ReadSwitch(resolver.Resolve(value, at).Real, at, input) ?? false;
+                break;
             default:
                 throw at.Error(input, $"unknown key '{key}'{KnownKeys.Advice(key, KnownKeys.TopLevel)}");
         }

@@ -33,7 +33,8 @@ public sealed class DatabaseCollection : IReadOnlyCollection<Database>, IAsyncDi
     {
         var full = Path.GetFullPath(path);
         CheckPath(path, full, create);
-        var twin = _databases.FirstOrDefault(d => d.Path is not null && RealPath(d.Path) == RealPath(full));
+        // By device and inode: a hard link has another name, and an immutable database is opened to be hashed, which would drop the locks of its twin.
+        var twin = _databases.FirstOrDefault(d => d.Path is not null && FileIdentity.IsSame(d.Path, full));
         if (twin is not null)
         {
             throw new StartupException($"Duplicate database file: '{path}' and '{twin.GivenPath}' both refer to {RealPath(full)}");
@@ -68,18 +69,24 @@ public sealed class DatabaseCollection : IReadOnlyCollection<Database>, IAsyncDi
         Database database;
         lock (_gate)
         {
-            var name = wishedName;
-            for (var i = 2; this[name] is not null; i++)
-            {
-                name = wishedName + "_" + i.ToString(CultureInfo.InvariantCulture);
-            }
-
-            database = make(name);
+            database = make(FreeName(wishedName));
             _databases = [.. _databases, database];
         }
 
         DatabaseAdded?.Invoke(database);
         return database;
+    }
+
+    /// <summary>The name itself, or with <c>_2</c>, <c>_3</c> and so on behind it when that is taken.</summary>
+    internal string FreeName(string wishedName)
+    {
+        var name = wishedName;
+        for (var i = 2; this[name] is not null; i++)
+        {
+            name = wishedName + "_" + i.ToString(CultureInfo.InvariantCulture);
+        }
+
+        return name;
     }
 
     /// <summary>Takes a database out and closes it.</summary>

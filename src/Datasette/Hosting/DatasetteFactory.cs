@@ -37,7 +37,8 @@ internal static partial class DatasetteFactory
         {
             catalog = await InternalDatabase.OpenAsync(options.InternalPath, new DatabaseOptions { Time = time }, ct);
             app = new DatasetteApp(AppOptions(options, config, settings, rights), databases, catalog, hooks, loggers, time);
-            Attach(app, options, log);
+            await AttachAsync(app, options, log, ct);
+            RequireOwnInternal(catalog, databases);
             await databases.CheckAsync(ct);
             await catalog.RefreshAsync(databases, ct);
             await app.Queries.LoadAsync(ConfiguredQueries(config).ToList(), ct);
@@ -102,7 +103,20 @@ internal static partial class DatasetteFactory
             InspectData = options.InspectFile is { } file ? ReadInspect(file) : null,
         };
 
-    private static void Attach(DatasetteApp app, ServeOptions options, ILogger log)
+    private static void RequireOwnInternal(InternalDatabase catalog, DatabaseCollection databases)
+    {
+        if (
+            catalog.Database.Path is { } file
+            && databases.FirstOrDefault(d => d.Path is { } path && FileIdentity.IsSame(path, file)) is { } served
+        )
+        {
+            throw new StartupException(
+                $"--internal {file} is the file served as {served.Name}: the internal database holds secrets. Give it a file of its own."
+            );
+        }
+    }
+
+    private static async Task AttachAsync(DatasetteApp app, ServeOptions options, ILogger log, CancellationToken ct)
     {
         var open = new DatabaseOptions
         {
@@ -119,6 +133,11 @@ internal static partial class DatasetteFactory
         var memory = options.Memory || options.CrossDb || files == 0 ? app.Databases.AddMemory(open) : null;
         foreach (var file in options.Files)
         {
+            var path = Path.GetFullPath(file);
+            if (!File.Exists(path) && !Directory.Exists(path))
+            {
+                await app.Hooks.DatabaseMissingAsync(app, app.Databases.FreeName(Path.GetFileNameWithoutExtension(path)), path, ct);
+            }
             app.Databases.AddFile(file, open, options.Create);
         }
         foreach (var file in options.Immutables)

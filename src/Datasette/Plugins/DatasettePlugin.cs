@@ -40,6 +40,18 @@ public abstract class DatasettePlugin
     /// </summary>
     public virtual ValueTask ShutdownAsync(IDatasette datasette, CancellationToken cancellationToken) => ValueTask.CompletedTask;
 
+    /// <summary>
+    /// Called before a database of the command line is attached whose file does not exist: a plugin that can put it there (from a backup) does so. Plugins
+    /// are asked in order until the file is there; without one, <c>--create</c> makes an empty database and the start fails otherwise. Before
+    /// <see cref="StartupAsync"/>. Throw <see cref="StartupException"/> to stop the start with one readable line.
+    /// </summary>
+    /// <param name="datasette">The host; its databases are those attached so far.</param>
+    /// <param name="name">The name that the database will have.</param>
+    /// <param name="path">Absolute path of the missing file; its folder may be missing too.</param>
+    /// <param name="cancellationToken">Ends the start.</param>
+    public virtual ValueTask DatabaseMissingAsync(IDatasette datasette, string name, string path, CancellationToken cancellationToken) =>
+        ValueTask.CompletedTask;
+
     /// <summary>Called when a database was attached after the start (those of the command line are known to <see cref="StartupAsync"/>).</summary>
     public virtual ValueTask DatabaseOpenedAsync(IDatasette datasette, Database database, CancellationToken cancellationToken) =>
         ValueTask.CompletedTask;

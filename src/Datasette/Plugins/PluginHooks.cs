@@ -45,6 +45,19 @@ internal sealed class PluginHooks(IReadOnlyList<DatasettePlugin> plugins)
         }
     }
 
+    /// <summary>Asks for a missing file until it is there.</summary>
+    public async ValueTask DatabaseMissingAsync(IDatasette datasette, string name, string path, CancellationToken cancellationToken)
+    {
+        foreach (var plugin in plugins)
+        {
+            await plugin.DatabaseMissingAsync(datasette, name, path, cancellationToken);
+            if (File.Exists(path))
+            {
+                return;
+            }
+        }
+    }
+
     public async ValueTask DatabaseOpenedAsync(IDatasette datasette, Database database, CancellationToken cancellationToken)
     {
         foreach (var plugin in plugins)

@@ -33,6 +33,9 @@ public sealed class DatabaseFollower : IAsyncDisposable
     private FollowApplier? _applier;
     private (string? Cause, DateTimeOffset At) _told;
 
+    // Whether the file surely holds the transaction of its -txid: not when another program followed before, which may have died in between.
+    private bool _isExact;
+
     /// <summary>Takes what it works with; nothing is opened yet.</summary>
     /// <param name="client">The replica.</param>
     /// <param name="options">What to follow into.</param>
@@ -81,12 +84,20 @@ public sealed class DatabaseFollower : IAsyncDisposable
                     Path = _path,
                     Hint = "choose another output, or remove the file to have it restored",
                 };
+            _sidecar.ForgetAnnounced();
             restored = await RestoreAsync(cancellationToken).ConfigureAwait(false);
             txid = restored.Txid;
         }
         _files.Delete(StagingPath);
         _database = FollowedDatabase.Open(_path, _files, _options.BusyTimeout);
-        _applier = new FollowApplier(_database, _options, _time);
+        if (_sidecar.ReadAnnounced(_database.ChangeCounter) is { } reached && reached != txid)
+        {
+            // The last process died when it had changed the database and not yet said so.
+            await _sidecar.WriteAsync(reached, cancellationToken).ConfigureAwait(false);
+            txid = reached;
+        }
+        _isExact = restored is not null || _sidecar.HasAnnounced;
+        _applier = new FollowApplier(_database, _sidecar, _options, _time);
         await _applier.PrepareAsync(cancellationToken).ConfigureAwait(false);
         Status = Status with { Txid = txid.Value, ReplicaTxid = txid.Value };
         Log.Following(_log, _path, txid.Value, _client.Store.Location, restored is null);
@@ -113,6 +124,8 @@ public sealed class DatabaseFollower : IAsyncDisposable
         }
         catch (LitestreamException e) when (e.Error != LitestreamError.Conflict && !cancellationToken.IsCancellationRequested)
         {
+            if (e.Error == LitestreamError.Corrupt && !_isExact)
+                _look.StartOver("another program followed before, and which transaction it left in the file is not sure");
             var blocked = e.Error == LitestreamError.Busy;
             Failed(blocked ? FollowState.Blocked : FollowState.Failing, Describe(e), backsOff: !blocked);
         }
@@ -179,8 +192,8 @@ public sealed class DatabaseFollower : IAsyncDisposable
     private async Task FollowAsync(CancellationToken cancellationToken)
     {
         var look = await _look.AtAsync(Status.Txid, cancellationToken).ConfigureAwait(false);
-        if (look.StartsOver)
-            Log.FollowStartsOver(_log, _path, _client.Store.Location, look.Plan.Newest, Status.Txid);
+        if (look.StartsOver is { } reason)
+            Log.FollowStartsOver(_log, _path, Status.Txid, look.Plan.Newest, reason);
         try
         {
             await CarryOutAsync(look.Plan, cancellationToken).ConfigureAwait(false);
@@ -269,6 +282,7 @@ public sealed class DatabaseFollower : IAsyncDisposable
         batch.Clear();
         // The change is durable; whoever stops now must not leave the note of it behind.
         await _sidecar.WriteAsync(txid, CancellationToken.None).ConfigureAwait(false);
+        _isExact = true;
         Status = Status with { Txid = txid, LastApply = _time.GetUtcNow() };
         Log.FollowApplied(_log, _path, txid, count);
     }

@@ -5,10 +5,10 @@ namespace Litestream.Restore;
 
 /// <summary>Brings proved files into a followed database, all of them in one change that readers see whole or not at all.</summary>
 /// <remarks>
-/// Files hold whole pages, so applying one twice, or onto a later state, gives its state again: where a crash falls between the change and the note of it
-/// does not matter. One caller at a time.
+/// Each change is announced in the sidecar before it is made, so that after a crash it is known exactly which transaction the database holds: files fit
+/// only the state they follow. One caller at a time.
 /// </remarks>
-internal sealed class FollowApplier(FollowedDatabase database, FollowOptions options, TimeProvider time)
+internal sealed class FollowApplier(FollowedDatabase database, TxidSidecar sidecar, FollowOptions options, TimeProvider time)
 {
     private static readonly TimeSpan s_lockPause = TimeSpan.FromMilliseconds(10);
 
@@ -18,7 +18,8 @@ internal sealed class FollowApplier(FollowedDatabase database, FollowOptions opt
     public async Task PrepareAsync(CancellationToken cancellationToken)
     {
         if (database.SizeBytes > 0 && !database.IsInRollbackMode)
-            await ChangeAsync(database.PageSize, PagesNow(database.PageSize), [], new PageSet(), cancellationToken).ConfigureAwait(false);
+            await ChangeAsync(database.PageSize, PagesNow(database.PageSize), [], new PageSet(), null, cancellationToken)
+                .ConfigureAwait(false);
         _counter = database.ChangeCounter;
     }
 
@@ -34,7 +35,7 @@ internal sealed class FollowApplier(FollowedDatabase database, FollowOptions opt
         var pages = new PageSet();
         foreach (var file in batch)
             pages.Add(file.Pages);
-        await ChangeAsync(last.PageSize, last.Commit, batch, pages, cancellationToken).ConfigureAwait(false);
+        await ChangeAsync(last.PageSize, last.Commit, batch, pages, last.MaxTxid, cancellationToken).ConfigureAwait(false);
     }
 
     private uint PagesNow(int pageSize) => pageSize == 0 ? 0 : (uint)(database.SizeBytes / pageSize);
@@ -66,6 +67,7 @@ internal sealed class FollowApplier(FollowedDatabase database, FollowOptions opt
         uint commit,
         IReadOnlyList<StagedFile> batch,
         PageSet pages,
+        Txid? reached,
         CancellationToken cancellationToken
     )
     {
@@ -79,6 +81,9 @@ internal sealed class FollowApplier(FollowedDatabase database, FollowOptions opt
                 pages = await DifferentAsync(large, pageSize, cancellationToken).ConfigureAwait(false);
             var counter = Math.Max(database.ChangeCounter, _counter ?? 0) + 1;
             await KeepAsync(pageSize, commit, pages, cancellationToken).ConfigureAwait(false);
+            // An empty database has no counter.
+            if (reached is { } txid)
+                await sidecar.AnnounceAsync(txid, commit == 0 ? 0 : counter, cancellationToken).ConfigureAwait(false);
             await ExcludeReadersAsync(cancellationToken).ConfigureAwait(false);
             await WriteAsync(pageSize, commit, batch, pages, counter, cancellationToken).ConfigureAwait(false);
             database.Commit((long)commit * pageSize);

@@ -17,7 +17,7 @@ internal sealed class FollowLook
     private DateTimeOffset _nextIdle;
     private DateTimeOffset _nextDoubt;
     private TimeSpan _doubtPause;
-    private bool _startsOver;
+    private string? _startsOver;
     private string? _problem;
 
     public FollowLook(ReplicaClient client, TimeSpan interval, TimeProvider time)
@@ -29,8 +29,8 @@ internal sealed class FollowLook
     /// <summary>What was found.</summary>
     /// <param name="Plan">What to apply.</param>
     /// <param name="Problem">Why that is not everything; null when it is.</param>
-    /// <param name="StartsOver">True when the plan makes the whole state anew, which may be an older one.</param>
-    internal sealed record Result(FollowPlan Plan, string? Problem, bool StartsOver = false);
+    /// <param name="StartsOver">Why the plan makes the whole state anew, which may be an older one; null when it does not.</param>
+    internal sealed record Result(FollowPlan Plan, string? Problem, string? StartsOver = null);
 
     /// <summary>Looks from a state on.</summary>
     public async Task<Result> AtAsync(Txid txid, CancellationToken cancellationToken)
@@ -42,13 +42,13 @@ internal sealed class FollowLook
         var plan = FollowPlan.Make(files, txid);
         var now = _time.GetUtcNow();
         var due = plan.HasGap ? _nextDoubt : _nextIdle;
-        if (!_startsOver && plan is { HasGap: false, Files.Count: > 0 and <= ManyFiles })
+        if (_startsOver is null && plan is { HasGap: false, Files.Count: > 0 and <= ManyFiles })
         {
             Calm();
             return new Result(plan, null);
         }
         // Level 0 is empty when there is nothing new, but also when compaction and retention were faster than this look.
-        if (now < due && !_startsOver)
+        if (now < due && _startsOver is null)
             return new Result(plan, plan.HasGap ? Missing(plan) : _problem);
         _nextIdle = now + (_interval * 10 < s_longestPause ? _interval * 10 : s_longestPause);
         return Judge(
@@ -56,6 +56,9 @@ internal sealed class FollowLook
             txid
         );
     }
+
+    /// <summary>The next look plans for a whole copy, whatever the followed file holds.</summary>
+    public void StartOver(string reason) => _startsOver = reason;
 
     /// <summary>Looks at all levels for a way around a file that could not be used.</summary>
     public async Task<Result> WithoutAsync(LitestreamException failure, Txid txid, CancellationToken cancellationToken)
@@ -69,20 +72,20 @@ internal sealed class FollowLook
 
     private Result Judge(List<LtxFileInfo> files, Txid txid)
     {
-        if (_startsOver)
+        if (_startsOver is { } reason)
         {
             var over = FollowPlan.StartOver(files);
             Calm();
-            return new Result(over, null, StartsOver: true);
+            return new Result(over, null, reason);
         }
         var plan = FollowPlan.Make(files, txid);
         if (plan.Newest < txid)
         {
             // What comes after it is another history, also when it has grown past this state by the next look: only a whole copy leads on.
-            _startsOver = !plan.Newest.IsNone;
             _problem = plan.Newest.IsNone
                 ? $"the replica {_client.Store.Location} is empty"
                 : $"the replica {_client.Store.Location} has gone back to transaction {plan.Newest}";
+            _startsOver = plan.Newest.IsNone ? null : _problem;
             return new Result(plan, _problem);
         }
         if (!plan.HasGap)
@@ -97,7 +100,7 @@ internal sealed class FollowLook
 
     private void Calm()
     {
-        (_problem, _startsOver, _nextDoubt, _doubtPause) = (null, false, default, _interval);
+        (_problem, _startsOver, _nextDoubt, _doubtPause) = (null, null, default, _interval);
     }
 
     private string Missing(FollowPlan plan) =>

@@ -38,9 +38,9 @@ internal static partial class Log
 
     [LoggerMessage(
         Level = LogLevel.Warning,
-        Message = "{Output}: {Replica} went back to transaction {Newest} from {Txid}: starting over from its snapshot"
+        Message = "{Output} starts over, from transaction {Txid} to {Newest}, with a whole copy: {Reason}"
     )]
-    public static partial void FollowStartsOver(ILogger logger, string output, string replica, Txid newest, Txid txid);
+    public static partial void FollowStartsOver(ILogger logger, string output, Txid txid, Txid newest, string reason);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "follow mode stopped: {Output} is at transaction {Txid}")]
     public static partial void FollowStopped(ILogger logger, string output, Txid txid);

@@ -469,12 +469,35 @@ public sealed class PluginConfigTests
     [Theory]
     [InlineData("credentials-file", "\"creds.json\"")]
     [InlineData("credentials-command", "\"cat creds.json\"")]
-    [InlineData("restore-if-missing", "true")]
     public void P080_WhatIsNotThereYet_SaysSo(string key, string value)
     {
         var message = new ConfigSetup { TopLevel = $$"""{"{{key}}": {{value}}}""" }.Refusal();
 
         Assert.Contains($"'{key}' is not supported yet", message);
+    }
+
+    [Theory]
+    [InlineData("true", null, true)]
+    [InlineData("true", "false", false)]
+    [InlineData("false", "true", true)]
+    [InlineData(null, "true", true)]
+    [InlineData(null, null, false)]
+    public void P065_RestoreIfMissing_OfTheDatabaseWinsOverTheTopLevel(string? top, string? own, bool expected)
+    {
+        var key = top is null ? "" : $", \"restore-if-missing\": {top}";
+        var config = new ConfigSetup { TopLevel = $$"""{"all-replicate": ["s3://b/$DB_NAME"]{{key}}}""" }
+            .Database("data", own is null ? null : $$"""{"restore-if-missing": {{own}}}""")
+            .Read();
+
+        Assert.Equal(expected, config.Databases[0].Options.RestoreIfMissing);
+    }
+
+    [Fact]
+    public void P065_RestoreIfMissing_IsTrueOrFalse()
+    {
+        var message = new ConfigSetup { TopLevel = """{"restore-if-missing": "yes"}""" }.Refusal();
+
+        Assert.Contains("restore-if-missing must be true or false, not \"yes\"", message);
     }
 
     [Fact]

@@ -109,9 +109,81 @@ public class DatabaseFollowerTests
         following.RequireEqual();
         await File.WriteAllTextAsync(following.SidecarPath, before, Cancel);
         await following.RestartAsync();
-        Assert.Equal(before, $"{following.Status.Txid}\n");
+        Assert.Equal(following.Circle.Txid, following.Status.Txid.Value);
         await following.StepAsync();
         following.RequireEqual();
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    [Trait("Scenario", "K4")]
+    public async Task K4_CrashAfterTheDatabaseShrank_BeforeTheSidecar_Resumes(bool announced)
+    {
+        await using var following = await Following.StartedAsync();
+        await following.WriteAsync(1, rows: 100, bytes: 3000);
+        await following.StepAsync();
+        var before = following.Sidecar();
+        // The first of these does not hold the pages that the second cuts off: it fits the state before, not the one after.
+        await following.WriteAsync();
+        following.Circle.App.Execute("DELETE FROM t; VACUUM");
+        await following.Circle.SyncAsync();
+        await following.StepAsync();
+        following.RequireEqual();
+        await File.WriteAllTextAsync(following.SidecarPath, before, Cancel);
+        if (!announced)
+            File.Delete(following.SidecarPath + "-next"); // as another program leaves it
+        await following.RestartAsync();
+        await following.StepAsync();
+        if (!announced)
+        {
+            Assert.Equal(FollowState.Failing, following.Status.State);
+            await following.StepAfterSilenceAsync();
+        }
+        following.RequireEqual();
+    }
+
+    [Fact]
+    [Trait("Scenario", "K4")]
+    public async Task K4_CrashBeforeTheSidecar_AndALaterFileDamaged_LeavesNoMixture()
+    {
+        await using var following = await Following.StartedAsync();
+        await following.WriteAsync(1, rows: 20, bytes: 3000);
+        await following.StepAsync();
+        var before = following.Sidecar();
+        following.Circle.App.Execute("UPDATE t SET v = 'a'");
+        await following.Circle.SyncAsync();
+        following.Circle.App.Execute("UPDATE t SET v = v || 'b'");
+        await following.Circle.SyncAsync();
+        await following.StepAsync();
+        following.RequireEqual();
+        await File.WriteAllTextAsync(following.SidecarPath, before, Cancel);
+        await following.RestartAsync();
+        // To apply the first of the two files alone would bring its pages among those of the second.
+        var path = following.PathOf(0, following.Circle.Txid, following.Circle.Txid);
+        await File.WriteAllBytesAsync(path, [], Cancel);
+        await following.StepAsync();
+        Assert.Equal(CanonicalDump.Of(following.Circle.App), CanonicalDump.Of(following.Output));
+    }
+
+    [Fact]
+    [Trait("Scenario", "K4")]
+    public async Task K4_Announcement_PowerCutAtAnyStep_TellsNothingWrong()
+    {
+        for (var step = 0; ; step++)
+        {
+            var disk = new SimulatedDisk();
+            await new TxidSidecar(disk, "/a.db").AnnounceAsync(new Txid(7), 70, Cancel);
+            disk.CrashAtStep = disk.Steps.Count + step;
+            var outcome = await Record.ExceptionAsync(() => new TxidSidecar(disk, "/a.db").AnnounceAsync(new Txid(8), 80, Cancel));
+            disk.Restart(new Random(step));
+            var sidecar = new TxidSidecar(disk, "/a.db");
+            Assert.True(sidecar.ReadAnnounced(70) is null or { Value: 7 });
+            Assert.True(outcome is null ? sidecar.ReadAnnounced(80) is { Value: 8 } : sidecar.ReadAnnounced(80) is null or { Value: 8 });
+            Assert.Null(sidecar.ReadAnnounced(75));
+            if (outcome is null)
+                return;
+        }
     }
 
     [Fact]
