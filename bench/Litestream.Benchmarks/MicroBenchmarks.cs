@@ -33,6 +33,11 @@ internal static class MicroBenchmarks
         var summaries = BenchmarkSwitcher
             .FromTypes([typeof(ChecksumBenchmarks), typeof(LtxBenchmarks), typeof(WalBenchmarks)])
             .Run(args is [] ? ["--filter", "*"] : args, config);
+        if (!summaries.SelectMany(s => s.Reports).Any())
+        {
+            Console.Error.WriteLine($"micro: nothing measured for '{string.Join(' ', args)}'; give --filter '*Ltx*' or no arguments");
+            return 2;
+        }
         Console.WriteLine(Machine.Describe());
         Console.WriteLine();
         Console.WriteLine("| a page of 4,096 bytes | median | a core | allocated |");
