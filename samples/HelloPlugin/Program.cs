@@ -21,9 +21,6 @@ public sealed class HelloPlugin : DatasettePlugin
     public override string Version => "1.0";
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> Hooks => ["register_actions", "register_routes", "menu_links", "prepare_connection"];
-
-    /// <inheritdoc/>
     public override IEnumerable<PermissionAction> RegisterActions(IDatasette datasette) =>
         [new PermissionAction(SayHello, null, "Be greeted", ResourceKind.Global)];
 

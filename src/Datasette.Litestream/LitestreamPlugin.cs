@@ -47,9 +47,6 @@ public sealed class LitestreamPlugin : DatasettePlugin
     public override string Version => typeof(LitestreamPlugin).Assembly.GetName().Version?.ToString(3) ?? "0";
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> Hooks => ["menu_links", "register_actions", "register_routes", "startup"];
-
-    /// <inheritdoc/>
     public override bool HasTemplates => true;
 
     /// <inheritdoc/>

@@ -41,13 +41,18 @@ internal sealed class DatasetteApp : IDatasette, IAsyncDisposable
         Loggers = loggers;
         Time = time;
         signer = new ValueSigner(options.Secret ?? RandomNumberGenerator.GetHexString(64, lowercase: true));
-        layouts = new LayoutBuilder(this, hooks);
+        layouts = new LayoutBuilder(this, hooks.Pages);
         rootToken = RandomNumberGenerator.GetHexString(64, lowercase: true);
-        foreach (var action in hooks.Plugins.SelectMany(plugin => plugin.RegisterActions(this)))
+        foreach (var plugin in hooks.Plugins)
         {
-            if (!options.Rights.Actions.TryAdd(action.Name, action))
+            foreach (var action in HookCall.Run(plugin, nameof(plugin.RegisterActions), p => p.RegisterActions(this).ToList()))
             {
-                throw new StartupException($"The action '{action.Name}' is registered by two plugins.");
+                if (!options.Rights.Actions.TryAdd(action.Name, action))
+                {
+                    throw new StartupException(
+                        $"The plugin '{plugin.Name}' registers the action '{action.Name}', which is registered already. Give it another name, or leave one of the plugins out."
+                    );
+                }
             }
         }
     }
@@ -111,8 +116,18 @@ internal sealed class DatasetteApp : IDatasette, IAsyncDisposable
     /// <summary>The host's own database.</summary>
     public InternalDatabase Catalog { get; }
 
-    public JsonNode? PluginConfig(string plugin, string? database = null, bool fallback = true) =>
-        Config.PluginConfig(plugin, database, null, fallback);
+    public JsonNode? PluginConfig(string plugin, string? database = null, string? table = null, bool fallback = true) =>
+        Config.PluginConfig(plugin, database, table, fallback);
+
+    public ValueTask<IReadOnlyDictionary<string, Actor>> ActorsFromIdsAsync(
+        IReadOnlyCollection<string> ids,
+        CancellationToken cancellationToken
+    ) => Hooks.ActorsFromIdsAsync(this, ids, cancellationToken);
+
+    public ValueTask TrackEventAsync(DatasetteEvent happened, CancellationToken cancellationToken) =>
+        Hooks.Registered.Events.ContainsKey(happened.Name)
+            ? Hooks.TrackEventAsync(this, happened, cancellationToken)
+            : throw new ArgumentException($"Nobody registered the event '{happened.Name}'; do so in RegisterEvents.", nameof(happened));
 
     public string Sign(string json, string @namespace) => signer.Sign(json, @namespace);
 
@@ -136,6 +151,7 @@ internal sealed class DatasetteApp : IDatasette, IAsyncDisposable
     public async ValueTask AddDatabaseAsync(Database database, CancellationToken cancellationToken)
     {
         Databases.Add(database.Name, _ => database);
+        await AddPluginQueriesAsync(database, cancellationToken);
         await Hooks.DatabaseOpenedAsync(this, database, cancellationToken);
     }
 
@@ -147,6 +163,18 @@ internal sealed class DatasetteApp : IDatasette, IAsyncDisposable
         }
         await Hooks.DatabaseClosedAsync(this, database, cancellationToken);
         return await Databases.RemoveAsync(name);
+    }
+
+    /// <summary>Adds the stored queries that plugins have for a database; those of configuration and users stay.</summary>
+    public async Task AddPluginQueriesAsync(Database database, CancellationToken cancellationToken)
+    {
+        foreach (var (name, node) in await Hooks.StoredQueriesAsync(this, database, cancellationToken))
+        {
+            if (Queries.Find(database.Name, name) is null && StoredQuery.OfConfig(database.Name, name, node) is { } query)
+            {
+                await Queries.SaveAsync(query with { Source = "plugin" }, cancellationToken);
+            }
+        }
     }
 
     public void RequestStop() => Stop?.Invoke();

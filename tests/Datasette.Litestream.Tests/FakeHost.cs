@@ -117,8 +117,15 @@ internal sealed class FakeHost : IDatasette, IAsyncDisposable
     public ValueTask EnsureAllowedAsync(string action, Resource? resource, Actor? actor, CancellationToken cancellationToken) =>
         actor is not null ? ValueTask.CompletedTask : throw new DatasetteException(403, $"Permission denied for {action}");
 
-    public JsonNode? PluginConfig(string plugin, string? database = null, bool fallback = true) =>
-        Config.PluginConfig(plugin, database, null, fallback);
+    public JsonNode? PluginConfig(string plugin, string? database = null, string? table = null, bool fallback = true) =>
+        Config.PluginConfig(plugin, database, table, fallback);
+
+    public ValueTask<IReadOnlyDictionary<string, Actor>> ActorsFromIdsAsync(
+        IReadOnlyCollection<string> ids,
+        CancellationToken cancellationToken
+    ) => throw new NotSupportedException();
+
+    public ValueTask TrackEventAsync(DatasetteEvent happened, CancellationToken cancellationToken) => throw new NotSupportedException();
 
     public string Sign(string json, string @namespace) => throw new NotSupportedException();
 

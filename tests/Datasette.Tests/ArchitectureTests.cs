@@ -31,6 +31,7 @@ public sealed class ArchitectureTests
         ["Databases/Database.cs"] = "hashes an immutable database, on which no connection takes a lock",
         ["Hosting/ConfigDirectory.cs"] = "the inspect file of a configuration directory",
         ["Hosting/DatasetteFactory.cs"] = "the inspect file",
+        ["Plugins/PluginFile.cs"] = "assemblies of --plugins-dir",
         ["Responses/FileResponse.cs"] = "the download of an immutable database",
         ["Responses/StaticFiles.cs"] = "static files of the host, of plugins and of --static",
     };

@@ -18,7 +18,7 @@ internal static class CreateTokenCommand
         var database = new Option<string[]>("--database", "-d") { Description = "DATABASE ACTION; repeatable" };
         var resource = new Option<string[]>("--resource", "-r") { Description = "DATABASE RESOURCE ACTION; repeatable" };
         var debug = new Option<bool>("--debug") { Description = "Print what is in the token, too" };
-        var folder = new Option<string?>("--plugins-dir") { Description = "Not offered by this program" };
+        var folder = new Option<string?>("--plugins-dir") { Description = "Accepted: names of plugins' actions are kept as they are" };
         var command = new Command("create-token", "Make an API token") { id, secret, expires, all, database, resource, debug, folder };
         command.SetAction(parsed =>
         {

@@ -15,9 +15,9 @@ internal static class DatasetteCommand
             Console.Out.WriteLine($"datasette, version {DatasetteApp.CompatibleVersion} ({ProductInfo.Name} {ProductInfo.Version})");
             return 0;
         }
-        var root = Build(plugins);
         try
         {
+            var root = Build(plugins);
             var parsed = root.Parse(ArgumentPairs.Prepare(root, args), new ParserConfiguration { ResponseFileTokenReplacer = null });
             if (parsed.Errors.Count > 0)
             {
@@ -32,6 +32,11 @@ internal static class DatasetteCommand
         {
             Fail(e.Message);
             return e.ExitCode;
+        }
+        catch (PluginException e)
+        {
+            Fail(e.Details);
+            return 1;
         }
         catch (DatasetteException e)
         {
@@ -67,7 +72,7 @@ internal static class DatasetteCommand
         foreach (
             var command in PluginLoader
                 .Select(plugins, Environment.GetEnvironmentVariable(PluginLoader.Variable))
-                .SelectMany(plugin => plugin.RegisterCommands())
+                .SelectMany(plugin => HookCall.Run(plugin, nameof(plugin.RegisterCommands), p => p.RegisterCommands().ToList()))
         )
         {
             root.Add(command);

@@ -12,12 +12,12 @@ internal static class PluginsCommand
     {
         var all = new Option<bool>("--all") { Description = "The built-in ones, too" };
         var requirements = new Option<bool>("--requirements") { Description = "Lines of name==version" };
-        var folder = new Option<string?>("--plugins-dir") { Description = "Not offered by this program" };
+        var folder = new Option<string?>("--plugins-dir") { Description = "Those in this folder, too (not in the native program)" };
         var command = new Command("plugins", "List the plugins of this program") { all, requirements, folder };
         command.SetAction(parsed =>
         {
             var chosen = PluginLoader
-                .Select(plugins, Environment.GetEnvironmentVariable(PluginLoader.Variable))
+                .All(plugins, Environment.GetEnvironmentVariable(PluginLoader.Variable), parsed.GetValue(folder))
                 .Concat(DatasetteFactory.BuiltIn(new InstanceRights()));
             if (parsed.GetValue(requirements))
             {

@@ -50,7 +50,10 @@ internal sealed class ServeCommand
         Description = "NAME VALUE: a setting or a dotted path into the configuration; repeatable",
     };
     private readonly Option<string?> templateDir = new("--template-dir") { Description = "Not offered by this program" };
-    private readonly Option<string?> pluginsDir = new("--plugins-dir") { Description = "Not offered by this program" };
+    private readonly Option<string?> pluginsDir = new("--plugins-dir")
+    {
+        Description = "Folder with assemblies of plugins (not in the native program)",
+    };
     private readonly Option<string[]> statics = new("--static") { Description = "MOUNT:DIR, a folder served as it is; repeatable" };
     private readonly Option<bool> memory = new("--memory") { Description = "Add the in-memory database _memory" };
     private readonly Option<string?> secret = new("--secret")
@@ -234,11 +237,6 @@ internal sealed class ServeCommand
             "--template-dir",
             "templates are compiled into this program. Use extra_css_urls and --static to change the look"
         );
-        RefuseFolder(
-            parsed.GetValue(pluginsDir),
-            "--plugins-dir",
-            "plugins are compiled into this program; .py files cannot run in it. See samples/HelloPlugin"
-        );
         return new ServeOptions
         {
             Files = given,
@@ -271,6 +269,7 @@ internal sealed class ServeCommand
                 parsed.GetValue(sslCert) ?? Environment.GetEnvironmentVariable("DATASETTE_SSL_CERTFILE"),
                 "'--ssl-certfile'"
             ),
+            PluginsDir = parsed.GetValue(pluginsDir),
             LoadPlugins = Environment.GetEnvironmentVariable(PluginLoader.Variable),
         };
     }

@@ -17,13 +17,13 @@ internal sealed class StoredQueryStore(InternalDatabase catalog)
 
     public StoredQuery? Find(string database, string name) => known.GetValueOrDefault((database, name));
 
-    /// <summary>The queries of the configuration replace those of the last start; the ones of users stay.</summary>
+    /// <summary>The queries of the configuration replace those of the last start, and plugins give theirs again; the ones of users stay.</summary>
     public async Task LoadAsync(IReadOnlyList<StoredQuery> configured, CancellationToken ct)
     {
         var rows = await catalog.Database.WriteAsync(
             connection =>
             {
-                SqlStatement.Execute(connection, "delete from queries where source = 'config'");
+                SqlStatement.Execute(connection, "delete from queries where source in ('config', 'plugin')");
                 foreach (var query in configured)
                 {
                     Write(connection, query);

@@ -16,8 +16,6 @@ internal sealed class ActorCookie : DatasettePlugin
 
     public override string Name => "datasette.actor_auth_cookie";
 
-    public override IReadOnlyList<string> Hooks => ["actor_from_request"];
-
     public static string Make(IDatasette datasette, JsonObject actor) =>
         datasette.Sign(new JsonObject { ["a"] = actor.DeepClone() }.ToJsonString(PlainJson.Options), Namespace);
 

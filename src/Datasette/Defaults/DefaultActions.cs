@@ -33,7 +33,5 @@ internal sealed class DefaultActions : DatasettePlugin
 
     public override string Name => "datasette.default_actions";
 
-    public override IReadOnlyList<string> Hooks => ["register_actions"];
-
     public override IEnumerable<PermissionAction> RegisterActions(IDatasette datasette) => All;
 }

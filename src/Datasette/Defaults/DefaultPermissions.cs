@@ -15,8 +15,6 @@ internal sealed class DefaultPermissions(InstanceRights rights) : DatasettePlugi
 
     public override string Name => "datasette.default_permissions";
 
-    public override IReadOnlyList<string> Hooks => ["permission_resources_sql"];
-
     public override ValueTask<IReadOnlyList<PermissionSql>> PermissionResourcesSqlAsync(
         IDatasette datasette,
         Actor? actor,

@@ -14,8 +14,6 @@ internal sealed class SignedTokens : DatasettePlugin
 
     public override string Name => "datasette.default_permissions.tokens";
 
-    public override IReadOnlyList<string> Hooks => ["actor_from_request"];
-
     /// <summary>Makes a token.</summary>
     /// <param name="sign">Signs JSON text for a namespace.</param>
     /// <param name="actorId">For whom.</param>

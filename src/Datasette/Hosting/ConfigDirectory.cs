@@ -1,3 +1,5 @@
+using Datasette.Plugins;
+
 namespace Datasette.Hosting;
 
 /// <summary>A folder with databases, configuration, metadata and static files, served as a whole. What the command line says wins.</summary>
@@ -44,6 +46,7 @@ internal static class ConfigDirectory
             MetadataFile = options.MetadataFile ?? FirstOf(folder, "metadata"),
             ConfigFile = options.ConfigFile ?? FirstOf(folder, "datasette"),
             StaticMounts = mounts,
+            PluginsDir = options.PluginsDir ?? (PluginFolder.HasAny(Path.Join(folder, "plugins")) ? Path.Join(folder, "plugins") : null),
         };
     }
 

@@ -29,7 +29,7 @@ internal static partial class DatasetteFactory
         }
         var settings = DatasetteSettings.Parse(config.Root["settings"] as JsonObject);
         var rights = new InstanceRights { DefaultDeny = options.DefaultDeny };
-        var hooks = new PluginHooks([.. PluginLoader.Select(available, options.LoadPlugins), .. BuiltIn(rights)]);
+        var hooks = new PluginHooks([.. PluginLoader.All(available, options.LoadPlugins, options.PluginsDir), .. BuiltIn(rights)]);
         var databases = new DatabaseCollection();
         InternalDatabase? catalog = null;
         DatasetteApp? app = null;
@@ -51,9 +51,13 @@ internal static partial class DatasetteFactory
             await app.ColumnTypes.LoadAsync(types, ct);
             await TableCounts.WarmAsync(app, ct);
             await hooks.StartupAsync(app, ct);
+            foreach (var database in databases)
+            {
+                await app.AddPluginQueriesAsync(database, ct);
+            }
             return app;
         }
-        catch
+        catch (Exception e)
         {
             if (app is not null)
             {
@@ -62,6 +66,10 @@ internal static partial class DatasetteFactory
             else if (catalog is not null)
             {
                 await catalog.DisposeAsync();
+            }
+            if (e is PluginException failed)
+            {
+                throw new StartupException(failed.Details, innerException: failed);
             }
             throw;
         }

@@ -1,8 +1,10 @@
 using System.Text.RegularExpressions;
+using Datasette.Databases;
 using Datasette.Plugins;
 using Datasette.Responses;
 using Datasette.Views;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Data.Sqlite;
 
 namespace Datasette.Hosting;
 
@@ -18,9 +20,9 @@ internal sealed class DatasetteRoutes
 
     public DatasetteRoutes(DatasetteApp app)
     {
-        foreach (var route in app.Plugins.SelectMany(plugin => plugin.RegisterRoutes(app)))
+        foreach (var plugin in app.Plugins)
         {
-            routes.Add(new(Compile(route.Pattern), "", null, v => route.Handler(app, v.Http, v.Match)));
+            AddRoutesOf(plugin, app);
         }
         foreach (var (mount, folder) in app.Options.StaticMounts)
         {
@@ -41,6 +43,7 @@ internal sealed class DatasetteRoutes
         Get("^/-$", v => Found(Respond.RedirectTo(app.UrlPath(v.Args.ToPath("/-/")), 301)));
         Get("^/favicon.ico$", v => Found(StaticFiles.Favicon()));
         Get("^/-/static/(?<path>.*)$", v => Found(StaticFiles.Own(v.Segment("path"), v.Http, v.Args["_hash"])));
+        Get("^/-/static-plugins/(?<plugin>[^/]+)/(?<path>.*)$", v => Found(PluginStatic(v)));
         Get($@"^/-/versions{Json}$", SpecialViews.VersionsAsync);
         Get($@"^/-/plugins{Json}$", SpecialViews.PluginsAsync);
         Get($@"^/-/settings{Json}$", SpecialViews.SettingsAsync);
@@ -121,6 +124,45 @@ internal sealed class DatasetteRoutes
         state.Path.EndsWith(".json", StringComparison.Ordinal) || context.Request.ContentType == "application/json"
             ? ErrorResponse.Json(405, "Method not allowed")
             : Respond.PlainText("Method not allowed", 405);
+
+    private void AddRoutesOf(DatasettePlugin plugin, DatasetteApp app)
+    {
+        foreach (var route in HookCall.Run(plugin, nameof(plugin.RegisterRoutes), p => p.RegisterRoutes(app).ToList()))
+        {
+            try
+            {
+                routes.Add(new(Compile(route.Pattern), "", null, v => AnswerOfAsync(plugin, route, v)));
+            }
+            catch (RegexParseException e)
+            {
+                throw new StartupException(
+                    $"The plugin '{plugin.Name}' registers the route '{route.Pattern}', which is no regular expression: {e.Message}",
+                    innerException: e
+                );
+            }
+        }
+    }
+
+    /// <summary>Wrong SQL and SQL that takes too long are told as on the host's own pages; all else is the plugin's mistake.</summary>
+    private static async Task<IResult> AnswerOfAsync(DatasettePlugin plugin, PluginRoute route, ViewContext v)
+    {
+        try
+        {
+            return await route.Handler(v.App, v.Http, v.Match);
+        }
+        catch (Exception e) when (PluginException.IsMistake(e) && e is not (SqliteException or QueryInterruptedException))
+        {
+            throw new PluginException(plugin, nameof(plugin.RegisterRoutes), e);
+        }
+    }
+
+    private static Response PluginStatic(ViewContext v)
+    {
+        var name = Uri.UnescapeDataString(v.Segment("plugin"));
+        var plugin =
+            v.App.Plugins.FirstOrDefault(plugin => plugin.Name == name) ?? throw new DatasetteException(404, "404: File not found");
+        return StaticFiles.OfPlugin(plugin, Uri.UnescapeDataString(v.Segment("path")), v.Http, v.Args["_hash"]);
+    }
 
     private void Get(string pattern, Func<ViewContext, Task<IResult>> view, string? allow = null) => Add(pattern, "GET", view, allow);
 

@@ -61,13 +61,17 @@ internal sealed class DatasetteServer : IAsyncDisposable
             var (url, port) = Address(web, options);
             return new DatasetteServer(web, app, url, port);
         }
-        catch
+        catch (Exception e)
         {
             if (app is not null)
             {
                 await DatasetteFactory.StopAsync(app, loggers.CreateLogger("Datasette"), CancellationToken.None);
             }
             await web.DisposeAsync();
+            if (e is PluginException failed)
+            {
+                throw new StartupException(failed.Details, innerException: failed);
+            }
             throw;
         }
     }

@@ -12,6 +12,7 @@ internal sealed class InProcessClient(DatasetteApp app)
     {
         using var body = new MemoryStream();
         var features = new FeatureCollection();
+        var mark = target.IndexOf('?', StringComparison.Ordinal);
         features.Set<IHttpRequestFeature>(
             new HttpRequestFeature
             {
@@ -19,6 +20,9 @@ internal sealed class InProcessClient(DatasetteApp app)
                 Scheme = "http",
                 Protocol = "HTTP/1.1",
                 RawTarget = target,
+                // For plugins; the host itself reads the raw target.
+                Path = Uri.UnescapeDataString(mark < 0 ? target : target[..mark]),
+                QueryString = mark < 0 ? "" : target[mark..],
             }
         );
         features.Set<IHttpResponseFeature>(new HttpResponseFeature());

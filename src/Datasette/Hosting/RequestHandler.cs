@@ -8,11 +8,44 @@ using Microsoft.Extensions.Logging;
 namespace Datasette.Hosting;
 
 /// <summary>The way of every request: same-site rule, actor, route, answer, headers; and what becomes of what goes wrong on the way.</summary>
-internal sealed partial class RequestHandler(DatasetteApp app, DatasetteRoutes routes)
+internal sealed partial class RequestHandler
 {
-    private readonly ILogger log = app.Loggers.CreateLogger("Datasette");
+    private readonly DatasetteApp app;
+    private readonly DatasetteRoutes routes;
+    private readonly ILogger log;
+    private readonly RequestDelegate way;
 
-    public async Task HandleAsync(HttpContext context)
+    public RequestHandler(DatasetteApp app, DatasetteRoutes routes)
+    {
+        this.app = app;
+        this.routes = routes;
+        log = app.Loggers.CreateLogger("Datasette");
+        way = HandleInnerAsync;
+        foreach (var plugin in app.Hooks.Wrappers.Reverse())
+        {
+            way = Wrap(plugin, way);
+        }
+    }
+
+    public Task HandleAsync(HttpContext context) => way(context);
+
+    private RequestDelegate Wrap(DatasettePlugin plugin, RequestDelegate next) =>
+        async context =>
+        {
+            try
+            {
+                await plugin.WrapRequestAsync(app, context, next);
+            }
+            catch (Exception e) when (!context.RequestAborted.IsCancellationRequested && !context.Response.HasStarted)
+            {
+                // The host answers its own failures, so this one is the plugin's; and nothing outside of it could answer.
+                var failure = new PluginException(plugin, nameof(plugin.WrapRequestAsync), e);
+                LogPlugin(log, e, failure.Details);
+                await ErrorResponse.Json(500, failure.Message).ExecuteAsync(context);
+            }
+        };
+
+    private async Task HandleInnerAsync(HttpContext context)
     {
         var (fullPath, query) = RequestTarget.Split(context);
         var state = new RequestState
@@ -67,6 +100,10 @@ internal sealed partial class RequestHandler(DatasetteApp app, DatasetteRoutes r
     {
         try
         {
+            if (await PluginAnswerAsync(context, failure) is { } answer)
+            {
+                return answer;
+            }
             switch (failure)
             {
                 case DatasetteException { Status: StatusCodes.Status401Unauthorized } e:
@@ -83,17 +120,42 @@ internal sealed partial class RequestHandler(DatasetteApp app, DatasetteRoutes r
                 case SqliteException e:
                     LogSqlError(log, SqlErrors.Message(e));
                     return await ShowAsync(context, state, 400, [SqlErrors.Message(e)], "Invalid SQL");
+                case PluginException e:
+                    LogPlugin(log, e.InnerException!, e.Details);
+                    state.WithoutPlugins = true;
+                    return await ShowAsync(context, state, 500, [e.Message], "A plugin failed");
                 default:
                     LogFailure(log, failure, context.Request.Method, state.FullPath);
                     return await ShowAsync(context, state, 500, [failure.Message]);
             }
         }
+        catch (PluginException second) when (!state.WithoutPlugins)
+        {
+            // A plugin failed over the error page: once more without plugins.
+            LogPlugin(log, second.InnerException!, second.Details);
+            state.WithoutPlugins = true;
+            return await FailureAsync(context, state, failure);
+        }
         catch (Exception second) when (second is not OperationCanceledException)
         {
-            // Not even the error page could be made, for instance because a plugin's menu hook failed.
+            // Not even the error page could be made.
             LogFailure(log, second, context.Request.Method, state.FullPath);
             return ErrorResponse.Json(500, [failure.Message]);
         }
+    }
+
+    private async ValueTask<IResult?> PluginAnswerAsync(HttpContext context, Exception failure)
+    {
+        if (RequestState.Of(context).WithoutPlugins)
+        {
+            return null;
+        }
+        return await app.Hooks.HandleExceptionAsync(app, context, failure)
+            ?? (
+                failure is DatasetteException { Status: StatusCodes.Status403Forbidden } forbidden
+                    ? await app.Hooks.ForbiddenAsync(app, context, forbidden.Message)
+                    : null
+            );
     }
 
     private async ValueTask<IResult> ShowAsync(
@@ -140,6 +202,9 @@ internal sealed partial class RequestHandler(DatasetteApp app, DatasetteRoutes r
         headers["Access-Control-Allow-Methods"] = "GET, POST, HEAD, OPTIONS";
         headers["Access-Control-Max-Age"] = "3600";
     }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Text}")]
+    private static partial void LogPlugin(ILogger logger, Exception failure, string text);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "{Method} {Path} failed")]
     private static partial void LogFailure(ILogger logger, Exception failure, string method, string path);

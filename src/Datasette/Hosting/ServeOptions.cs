@@ -58,6 +58,9 @@ internal sealed record ServeOptions
     /// <summary>The host's own database; null keeps it in memory.</summary>
     public string? InternalPath { get; init; }
 
+    /// <summary>A folder with assemblies of plugins; null for none.</summary>
+    public string? PluginsDir { get; init; }
+
     /// <summary>The value of DATASETTE_LOAD_PLUGINS; null when it is not set.</summary>
     public string? LoadPlugins { get; init; }
 }

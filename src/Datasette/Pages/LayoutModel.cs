@@ -48,10 +48,20 @@ public sealed record LayoutModel
     /// <summary>Metadata shown in the footer: label, text and address of license, source and about.</summary>
     public IReadOnlyList<FooterLink> FooterLinks { get; init; } = [];
 
-    /// <summary>Style sheets of the configuration, after the host's own.</summary>
+    /// <summary>What plugins show at the top of the page's content, below its heading.</summary>
+    public IReadOnlyList<IHtmlContent> Top { get; init; } = [];
+
+    /// <summary>Script texts of plugins, at the end of the page.</summary>
+    public IReadOnlyList<BodyScript> BodyScripts { get; init; } = [];
+
+    /// <summary>Variables of plugins for a user's own templates.</summary>
+    public IReadOnlyDictionary<string, object?> TemplateVars { get; init; } =
+        System.Collections.ObjectModel.ReadOnlyDictionary<string, object?>.Empty;
+
+    /// <summary>Style sheets of configuration and plugins, after the host's own.</summary>
     public IReadOnlyList<ExtraAsset> ExtraStyles { get; init; } = [];
 
-    /// <summary>Scripts of the configuration, at the end of the page.</summary>
+    /// <summary>Scripts of configuration and plugins, at the end of the page.</summary>
     public IReadOnlyList<ExtraAsset> ExtraScripts { get; init; } = [];
 
     /// <summary>Address of the host's style sheet, with its hash.</summary>
@@ -75,9 +85,3 @@ public sealed record LayoutModel
 /// <param name="Text">Its text.</param>
 /// <param name="Href">Where it leads; null shows the text alone.</param>
 public sealed record FooterLink(string? Label, string Text, string? Href);
-
-/// <summary>A style sheet or script named in the configuration.</summary>
-/// <param name="Url">Its address.</param>
-/// <param name="Integrity">Its subresource integrity hash; null for none.</param>
-/// <param name="IsModule">Whether a script is a module.</param>
-public sealed record ExtraAsset(string Url, string? Integrity, bool IsModule);

@@ -68,6 +68,9 @@ public sealed record QueryModel
     /// <summary>The result as CSV; null without rows.</summary>
     public string? CsvHref { get; init; }
 
+    /// <summary>Formats of plugins.</summary>
+    public IReadOnlyList<TextLink> Formats { get; init; } = [];
+
     /// <summary>How long it took and whether rows are missing.</summary>
     public string? Note { get; init; }
 

@@ -128,7 +128,11 @@ public sealed record RowPageModel(
     string JsonHref,
     RowsModel Rows,
     IReadOnlyList<RowLinkModel> Incoming
-);
+)
+{
+    /// <summary>Formats of plugins.</summary>
+    public IReadOnlyList<TextLink> Formats { get; init; } = [];
+}
 
 /// <summary>Attributes that are left out when there is nothing to say. Razor leaves out null only for names without <c>data-</c>.</summary>
 public static class OptionalAttribute

@@ -117,6 +117,9 @@ public sealed record TableModel
     /// <summary>The page as CSV; null when there are no rows.</summary>
     public string? CsvHref { get; init; }
 
+    /// <summary>Formats of plugins.</summary>
+    public IReadOnlyList<TextLink> Formats { get; init; } = [];
+
     /// <summary>JSON in other shapes.</summary>
     public IReadOnlyList<TextLink> Shapes { get; init; } = [];
 

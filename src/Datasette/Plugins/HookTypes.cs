@@ -37,28 +37,23 @@ public enum MessageKind
 /// <param name="Kind">How it looks.</param>
 public sealed record FlashMessage(string Text, MessageKind Kind);
 
-/// <summary>The page an action menu is shown on.</summary>
-/// <param name="Database">The database of the page; null on the home page.</param>
-/// <param name="Table">The table or view; null on database and query pages.</param>
-/// <param name="IsView">Whether <paramref name="Table"/> is a view.</param>
-/// <param name="Query">The name of the stored query, null for SQL typed by hand.</param>
-/// <param name="Sql">The SQL of a query page.</param>
-/// <param name="PrimaryKeys">The decoded key values of a row page.</param>
-public sealed record PageSubject(
-    Database? Database = null,
-    string? Table = null,
-    bool IsView = false,
-    string? Query = null,
-    string? Sql = null,
-    IReadOnlyList<string>? PrimaryKeys = null
-);
-
 /// <summary>One cell that is about to be shown on a page.</summary>
 /// <param name="Value">The value as stored: null, long, double, string or byte[].</param>
 /// <param name="Column">The name of its column.</param>
 /// <param name="Table">Its table; null in the result of a query.</param>
 /// <param name="Database">The name of its database.</param>
-public readonly record struct CellContext(object? Value, string Column, string? Table, string Database);
+/// <param name="Columns">The columns of its row.</param>
+/// <param name="Row">All values of its row, in the order of <paramref name="Columns"/>.</param>
+/// <param name="Http">The request.</param>
+public readonly record struct CellContext(
+    object? Value,
+    string Column,
+    string? Table,
+    string Database,
+    IReadOnlyList<string> Columns,
+    IReadOnlyList<object?> Row,
+    HttpContext Http
+);
 
 /// <summary>What happened through the host's write interface, after it was committed.</summary>
 /// <param name="Name">Such as <c>insert-rows</c>, <c>logout</c>.</param>
@@ -66,4 +61,9 @@ public readonly record struct CellContext(object? Value, string Column, string? 
 /// <param name="Database">The database concerned, if any.</param>
 /// <param name="Table">The table concerned, if any.</param>
 /// <param name="RowCount">How many rows, where it applies.</param>
-public sealed record DatasetteEvent(string Name, Actor? Actor, string? Database = null, string? Table = null, int RowCount = 0);
+public sealed record DatasetteEvent(string Name, Actor? Actor, string? Database = null, string? Table = null, int RowCount = 0)
+{
+    /// <summary>What else is to be said, by name; for events of plugins.</summary>
+    public IReadOnlyDictionary<string, object?> Properties { get; init; } =
+        System.Collections.ObjectModel.ReadOnlyDictionary<string, object?>.Empty;
+}

@@ -47,9 +47,16 @@ public interface IDatasette
 
     /// <summary>
     /// A plugin's configuration with <c>$env</c> and <c>$file</c> resolved; null when there is none. With a database name the database's own
-    /// block is looked at first, and the top level only if <paramref name="fallback"/>.
+    /// block is looked at first, and the top level only if <paramref name="fallback"/>; with a table name as well, the table's block before these.
     /// </summary>
-    JsonNode? PluginConfig(string plugin, string? database = null, bool fallback = true);
+    JsonNode? PluginConfig(string plugin, string? database = null, string? table = null, bool fallback = true);
+
+    /// <summary>What is known of actors, by id: what the first plugin says that knows, else an actor that is only an id. Every id is in the answer.</summary>
+    ValueTask<IReadOnlyDictionary<string, Actor>> ActorsFromIdsAsync(IReadOnlyCollection<string> ids, CancellationToken cancellationToken);
+
+    /// <summary>Tells all plugins that something happened. A plugin that fails over it is logged.</summary>
+    /// <exception cref="ArgumentException">Nobody registered an event of this name.</exception>
+    ValueTask TrackEventAsync(DatasetteEvent happened, CancellationToken cancellationToken);
 
     /// <summary>Signs JSON text with the host's secret, for one purpose.</summary>
     string Sign(string json, string @namespace);

@@ -1,26 +1,80 @@
+using System.Text.Json.Nodes;
 using Datasette.Databases;
 using Datasette.Permissions;
 using Microsoft.AspNetCore.Html;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.Logging;
 
 namespace Datasette.Plugins;
 
-/// <summary>Calls a hook on all plugins in order and puts the answers together. Knows no plugin by name.</summary>
-internal sealed class PluginHooks(IReadOnlyList<DatasettePlugin> plugins)
+/// <summary>
+/// Calls a hook on all plugins in order and puts the answers together; those who do not override it are left out from the start. Knows no plugin
+/// by name.
+/// </summary>
+internal sealed partial class PluginHooks
 {
     private readonly List<DatasettePlugin> started = [];
+    private readonly DatasettePlugin[] startup;
+    private readonly DatasettePlugin[] opened;
+    private readonly DatasettePlugin[] closed;
+    private readonly DatasettePlugin[] prepareConnection;
+    private readonly DatasettePlugin[] actor;
+    private readonly DatasettePlugin[] actorsFromIds;
+    private readonly DatasettePlugin[] permissions;
+    private readonly DatasettePlugin[] forbidden;
+    private readonly DatasettePlugin[] exceptions;
+    private readonly DatasettePlugin[] events;
+    private readonly DatasettePlugin[] filters;
+    private readonly DatasettePlugin[] queries;
+    private readonly DatasettePlugin[] metadata;
+    private readonly DatasettePlugin[] renderCell;
 
-    public IReadOnlyList<DatasettePlugin> Plugins => plugins;
+    public PluginHooks(IReadOnlyList<DatasettePlugin> plugins)
+    {
+        Plugins = plugins;
+        var overriders = new Overriders(plugins);
+        Pages = new PageHooks(overriders);
+        Wrappers = overriders.Of(nameof(DatasettePlugin.WrapRequestAsync));
+        startup = overriders.Of(nameof(DatasettePlugin.StartupAsync));
+        opened = overriders.Of(nameof(DatasettePlugin.DatabaseOpenedAsync));
+        closed = overriders.Of(nameof(DatasettePlugin.DatabaseClosedAsync));
+        prepareConnection = overriders.Of(nameof(DatasettePlugin.PrepareConnection));
+        actor = overriders.Of(nameof(DatasettePlugin.ActorFromRequestAsync));
+        actorsFromIds = overriders.Of(nameof(DatasettePlugin.ActorsFromIdsAsync));
+        permissions = overriders.Of(nameof(DatasettePlugin.PermissionResourcesSqlAsync));
+        forbidden = overriders.Of(nameof(DatasettePlugin.ForbiddenAsync));
+        exceptions = overriders.Of(nameof(DatasettePlugin.HandleExceptionAsync));
+        events = overriders.Of(nameof(DatasettePlugin.TrackEventAsync));
+        filters = overriders.Of(nameof(DatasettePlugin.FiltersFromRequestAsync));
+        queries = overriders.Of(nameof(DatasettePlugin.StoredQueriesAsync));
+        metadata = overriders.Of(nameof(DatasettePlugin.GetMetadata));
+        renderCell = overriders.Of(nameof(DatasettePlugin.RenderCell));
+    }
+
+    public IReadOnlyList<DatasettePlugin> Plugins { get; }
+
+    /// <summary>Hooks of pages.</summary>
+    public PageHooks Pages { get; }
+
+    /// <summary>Those that stand around requests, the outermost first.</summary>
+    public IReadOnlyList<DatasettePlugin> Wrappers { get; }
+
+    /// <summary>What the plugins registered; empty until <see cref="StartupAsync"/> is done.</summary>
+    public PluginRegistry Registered { get; private set; } = PluginRegistry.Empty;
 
     public async ValueTask StartupAsync(IDatasette datasette, CancellationToken cancellationToken)
     {
-        foreach (var plugin in plugins)
+        foreach (var plugin in Plugins)
         {
-            // Before the call: a plugin that fails half-way is told to clean up as well.
+            // Before the call, and all of them: one that fails half-way is told to clean up as well, and one that only ends is told of the end.
             started.Add(plugin);
-            await plugin.StartupAsync(datasette, cancellationToken);
+            if (startup.Contains(plugin))
+            {
+                await HookCall.RunAsync(plugin, nameof(plugin.StartupAsync), p => p.StartupAsync(datasette, cancellationToken));
+            }
         }
+        Registered = PluginRegistry.Collect(Plugins, datasette);
     }
 
     /// <summary>Every plugin is told, in reverse order, even if another one fails; the first failure is thrown at the end.</summary>
@@ -31,7 +85,11 @@ internal sealed class PluginHooks(IReadOnlyList<DatasettePlugin> plugins)
         {
             try
             {
-                await started[i].ShutdownAsync(datasette, cancellationToken);
+                await HookCall.RunAsync(
+                    started[i],
+                    nameof(DatasettePlugin.ShutdownAsync),
+                    plugin => plugin.ShutdownAsync(datasette, cancellationToken)
+                );
             }
             catch (Exception e)
             {
@@ -60,38 +118,76 @@ internal sealed class PluginHooks(IReadOnlyList<DatasettePlugin> plugins)
 
     public async ValueTask DatabaseOpenedAsync(IDatasette datasette, Database database, CancellationToken cancellationToken)
     {
-        foreach (var plugin in plugins)
+        foreach (var plugin in opened)
         {
-            await plugin.DatabaseOpenedAsync(datasette, database, cancellationToken);
+            await HookCall.RunAsync(
+                plugin,
+                nameof(plugin.DatabaseOpenedAsync),
+                p => p.DatabaseOpenedAsync(datasette, database, cancellationToken)
+            );
         }
     }
 
     public async ValueTask DatabaseClosedAsync(IDatasette datasette, Database database, CancellationToken cancellationToken)
     {
-        foreach (var plugin in plugins)
+        foreach (var plugin in closed)
         {
-            await plugin.DatabaseClosedAsync(datasette, database, cancellationToken);
+            await HookCall.RunAsync(
+                plugin,
+                nameof(plugin.DatabaseClosedAsync),
+                p => p.DatabaseClosedAsync(datasette, database, cancellationToken)
+            );
         }
     }
 
     public void PrepareConnection(SqliteConnection connection, string database, IDatasette datasette)
     {
-        foreach (var plugin in plugins)
+        foreach (var plugin in prepareConnection)
         {
-            plugin.PrepareConnection(connection, database, datasette);
+            try
+            {
+                plugin.PrepareConnection(connection, database, datasette);
+            }
+            catch (Exception e) when (PluginException.IsMistake(e))
+            {
+                throw new PluginException(plugin, nameof(plugin.PrepareConnection), e);
+            }
         }
     }
 
     public async ValueTask<Actor?> ActorFromRequestAsync(IDatasette datasette, HttpContext context)
     {
         Actor? found = null;
-        foreach (var plugin in plugins)
+        foreach (var plugin in actor)
         {
             // All are asked: a later one may reject the request as a whole (a bearer token that is not valid).
-            var actor = await plugin.ActorFromRequestAsync(datasette, context);
-            found ??= actor;
+            var one = await HookCall.RunAsync(
+                plugin,
+                nameof(plugin.ActorFromRequestAsync),
+                p => p.ActorFromRequestAsync(datasette, context)
+            );
+            found ??= one;
         }
         return found;
+    }
+
+    public async ValueTask<IReadOnlyDictionary<string, Actor>> ActorsFromIdsAsync(
+        IDatasette datasette,
+        IReadOnlyCollection<string> ids,
+        CancellationToken cancellationToken
+    )
+    {
+        IReadOnlyDictionary<string, Actor>? known = null;
+        foreach (var plugin in actorsFromIds)
+        {
+            known ??= await HookCall.RunAsync(
+                plugin,
+                nameof(plugin.ActorsFromIdsAsync),
+                p => p.ActorsFromIdsAsync(datasette, ids, cancellationToken)
+            );
+        }
+        return ids.Distinct(StringComparer.Ordinal)
+            .ToDictionary(id => id, id => known?.GetValueOrDefault(id) ?? Actor.WithId(id), StringComparer.Ordinal);
     }
 
     public async ValueTask<IReadOnlyList<PermissionSql>> PermissionSqlAsync(
@@ -102,53 +198,153 @@ internal sealed class PluginHooks(IReadOnlyList<DatasettePlugin> plugins)
     )
     {
         var all = new List<PermissionSql>();
-        foreach (var plugin in plugins)
+        foreach (var plugin in permissions)
         {
-            all.AddRange(await plugin.PermissionResourcesSqlAsync(datasette, actor, action, cancellationToken));
+            all.AddRange(
+                await HookCall.RunAsync(
+                    plugin,
+                    nameof(plugin.PermissionResourcesSqlAsync),
+                    p => p.PermissionResourcesSqlAsync(datasette, actor, action, cancellationToken)
+                )
+            );
         }
         return all;
     }
 
-    public async ValueTask<IReadOnlyList<MenuLink>> LinksAsync(Func<DatasettePlugin, ValueTask<IReadOnlyList<MenuLink>>> hook)
+    /// <summary>The first answer of a plugin to a missing right; null when the host is to answer.</summary>
+    public async ValueTask<IResult?> ForbiddenAsync(IDatasette datasette, HttpContext context, string message)
     {
-        var all = new List<MenuLink>();
-        foreach (var plugin in plugins)
+        foreach (var plugin in forbidden)
         {
-            all.AddRange(await hook(plugin));
-        }
-        return all;
-    }
-
-    public async ValueTask<IReadOnlyList<IHtmlContent>> HtmlAsync(Func<DatasettePlugin, ValueTask<IHtmlContent?>> hook)
-    {
-        var all = new List<IHtmlContent>();
-        foreach (var plugin in plugins)
-        {
-            if (await hook(plugin) is { } html)
+            if (
+                await HookCall.RunAsync(plugin, nameof(plugin.ForbiddenAsync), p => p.ForbiddenAsync(datasette, context, message)) is
+                { } answer
+            )
             {
-                all.Add(html);
-            }
-        }
-        return all;
-    }
-
-    public IHtmlContent? RenderCell(IDatasette datasette, in CellContext cell)
-    {
-        foreach (var plugin in plugins)
-        {
-            if (plugin.RenderCell(datasette, cell) is { } html)
-            {
-                return html;
+                return answer;
             }
         }
         return null;
     }
 
+    /// <summary>The first answer of a plugin to a failure; null when the host is to answer. Never throws for a plugin's mistake.</summary>
+    public async ValueTask<IResult?> HandleExceptionAsync(IDatasette datasette, HttpContext context, Exception failure)
+    {
+        foreach (var plugin in exceptions)
+        {
+            try
+            {
+                if (await plugin.HandleExceptionAsync(datasette, context, failure) is { } answer)
+                {
+                    return answer;
+                }
+            }
+            catch (Exception e) when (PluginException.IsMistake(e))
+            {
+                Log(datasette, new PluginException(plugin, nameof(plugin.HandleExceptionAsync), e));
+            }
+        }
+        return null;
+    }
+
+    /// <summary>What has happened cannot fail any more: a plugin that does is logged.</summary>
     public async ValueTask TrackEventAsync(IDatasette datasette, DatasetteEvent happened, CancellationToken cancellationToken)
     {
-        foreach (var plugin in plugins)
+        foreach (var plugin in events)
         {
-            await plugin.TrackEventAsync(datasette, happened, cancellationToken);
+            try
+            {
+                await plugin.TrackEventAsync(datasette, happened, cancellationToken);
+            }
+            catch (Exception e) when (e is not OperationCanceledException)
+            {
+                Log(datasette, new PluginException(plugin, nameof(plugin.TrackEventAsync), e));
+            }
         }
     }
+
+    public async ValueTask<IReadOnlyList<TableConditions>> FiltersFromRequestAsync(
+        IDatasette datasette,
+        HttpContext context,
+        Database database,
+        string table
+    )
+    {
+        if (filters.Length == 0)
+        {
+            return [];
+        }
+        var all = new List<TableConditions>();
+        foreach (var plugin in filters)
+        {
+            var found = await HookCall.RunAsync(
+                plugin,
+                nameof(plugin.FiltersFromRequestAsync),
+                p => p.FiltersFromRequestAsync(datasette, context, database, table)
+            );
+            if (found is { Conditions.Count: > 0 })
+            {
+                all.Add(found);
+            }
+        }
+        return all;
+    }
+
+    /// <summary>The stored queries of plugins for a database: name and definition, those of earlier plugins first.</summary>
+    public async ValueTask<IReadOnlyList<KeyValuePair<string, JsonNode?>>> StoredQueriesAsync(
+        IDatasette datasette,
+        Database database,
+        CancellationToken cancellationToken
+    )
+    {
+        var all = new List<KeyValuePair<string, JsonNode?>>();
+        foreach (var plugin in queries)
+        {
+            all.AddRange(
+                await HookCall.RunAsync(
+                    plugin,
+                    nameof(plugin.StoredQueriesAsync),
+                    p => p.StoredQueriesAsync(datasette, database, cancellationToken)
+                ) ?? []
+            );
+        }
+        return all;
+    }
+
+    /// <summary>What plugins say of the instance, a database or a table; an earlier plugin wins over a later one.</summary>
+    public IEnumerable<JsonObject> Metadata(IDatasette datasette, string? database, string? table)
+    {
+        foreach (var plugin in metadata)
+        {
+            if (HookCall.Run(plugin, nameof(plugin.GetMetadata), p => p.GetMetadata(datasette, database, table)) is { } found)
+            {
+                yield return found;
+            }
+        }
+    }
+
+    public IHtmlContent? RenderCell(IDatasette datasette, in CellContext cell)
+    {
+        foreach (var plugin in renderCell)
+        {
+            try
+            {
+                if (plugin.RenderCell(datasette, cell) is { } html)
+                {
+                    return html;
+                }
+            }
+            catch (Exception e) when (PluginException.IsMistake(e))
+            {
+                throw new PluginException(plugin, nameof(plugin.RenderCell), e);
+            }
+        }
+        return null;
+    }
+
+    private static void Log(IDatasette datasette, PluginException failure) =>
+        LogFailure(datasette.Loggers.CreateLogger("Datasette"), failure.InnerException!, failure.Details);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Text}")]
+    private static partial void LogFailure(ILogger logger, Exception failure, string text);
 }

@@ -6,7 +6,7 @@ using Microsoft.AspNetCore.Http;
 namespace Datasette.Responses;
 
 /// <summary>Puts together the frame of a page: what plugins, actor, messages and configuration say.</summary>
-internal sealed class LayoutBuilder(IDatasette app, PluginHooks hooks)
+internal sealed class LayoutBuilder(IDatasette app, PageHooks hooks)
 {
     private static readonly string[] ActorNames = ["display", "name", "username", "login", "id"];
 
@@ -15,14 +15,28 @@ internal sealed class LayoutBuilder(IDatasette app, PluginHooks hooks)
         var state = RequestState.Of(context);
         var messages = state.MessagesShown ? [] : Messages.Read(app, context);
         state.MessagesShown = true;
-        return new LayoutModel
+        var page = state.Page ?? new PageContext(bodyClass.Split(' ')[0], new PageSubject(), [], state.Actor, context);
+        var layout = Bare(state, title, bodyClass, crumbs) with { Messages = messages };
+        return state.WithoutPlugins
+            ? layout
+            : layout with
+            {
+                MenuLinks = await hooks.MenuLinksAsync(app, state.Actor, context),
+                TopRight = await hooks.TopRightAsync(app, state.Actor, context),
+                Top = await hooks.TopAsync(app, page),
+                ExtraStyles = [.. layout.ExtraStyles, .. Assets(await hooks.CssUrlsAsync(app, page))],
+                ExtraScripts = [.. layout.ExtraScripts, .. Assets(await hooks.JsUrlsAsync(app, page))],
+                BodyScripts = await hooks.BodyScriptsAsync(app, page),
+                TemplateVars = await hooks.TemplateVarsAsync(app, page),
+            };
+    }
+
+    private LayoutModel Bare(RequestState state, string title, string bodyClass, IReadOnlyList<MenuLink>? crumbs) =>
+        new()
         {
             Title = title,
             BodyClass = bodyClass,
             Crumbs = crumbs ?? [new MenuLink("home", app.UrlPath("/"))],
-            MenuLinks = await hooks.LinksAsync(plugin => plugin.MenuLinksAsync(app, state.Actor, context)),
-            TopRight = await hooks.HtmlAsync(plugin => plugin.TopRightAsync(app, state.Actor, context)),
-            Messages = messages,
             ActorName = state.Actor is { } actor ? NameOf(actor.Json) : null,
             ShowLogout = state.IsCookieActor,
             StyleHref = app.UrlPath(StaticFiles.Href("app.css")),
@@ -33,7 +47,6 @@ internal sealed class LayoutBuilder(IDatasette app, PluginHooks hooks)
             LogoutHref = app.UrlPath("/-/logout"),
             Version = ProductInfo.Version,
         };
-    }
 
     /// <summary>What an actor is called: the first of display, name, username, login, id.</summary>
     public static string NameOf(JsonObject actor)
@@ -70,6 +83,9 @@ internal sealed class LayoutBuilder(IDatasette app, PluginHooks hooks)
         }
         return all;
     }
+
+    private IEnumerable<ExtraAsset> Assets(IReadOnlyList<ExtraAsset> assets) =>
+        assets.Select(asset => asset with { Url = AssetUrl(asset.Url) });
 
     private string AssetUrl(string url) => url.StartsWith('/') && !url.StartsWith("//", StringComparison.Ordinal) ? app.UrlPath(url) : url;
 }

@@ -19,10 +19,13 @@ internal static class PluginList
                     new JsonMap
                     {
                         { "name", plugin.Name },
-                        { "static", false },
+                        { "static", HookNames.HasStatic(plugin) },
                         { "templates", plugin.HasTemplates },
                         { "version", plugin.Version },
-                        { "hooks", plugin.Hooks.Order(StringComparer.Ordinal).ToList<object?>() },
+                        {
+                            "hooks",
+                            HookNames.OverriddenBy(plugin).Select(HookNames.Published).Order(StringComparer.Ordinal).ToList<object?>()
+                        },
                     }
             )
             .ToList();

@@ -29,6 +29,12 @@ internal sealed class RequestState
     /// <summary>Messages that this page shows; they are forgotten with it.</summary>
     public bool MessagesShown { get; set; }
 
+    /// <summary>What the page is about; set by a view before it asks for the layout.</summary>
+    public PageContext? Page { get; set; }
+
+    /// <summary>The answer is about a plugin's failure: the frame is made without plugins, so that it can be made.</summary>
+    public bool WithoutPlugins { get; set; }
+
     public static RequestState Of(HttpContext context) =>
         context.Items[Key] as RequestState ?? throw new InvalidOperationException("This request did not come through the host.");
 

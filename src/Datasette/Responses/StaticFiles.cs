@@ -1,6 +1,8 @@
 using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using Datasette.Databases;
+using Datasette.Plugins;
 using Microsoft.AspNetCore.Http;
 
 namespace Datasette.Responses;
@@ -10,6 +12,8 @@ internal static class StaticFiles
 {
     private const string Immutable = "max-age=31536000, immutable, public";
     private static readonly ConcurrentDictionary<string, Asset?> Embedded = new(StringComparer.Ordinal);
+
+    private static readonly ConditionalWeakTable<DatasettePlugin, ConcurrentDictionary<string, Asset>> OfPlugins = [];
 
     private sealed record Asset(byte[] Content, string Etag, string Hash);
 
@@ -27,6 +31,40 @@ internal static class StaticFiles
             throw new DatasetteException(404, "404: Path not inside root path");
         }
         return Load(name) is { } asset ? Answer(asset, name, context, hash) : throw new DatasetteException(404, "404: File not found");
+    }
+
+    /// <summary>A file that a plugin brings; kept, so that the plugin is asked once.</summary>
+    public static Response OfPlugin(DatasettePlugin plugin, string path, HttpContext context, string? hash)
+    {
+        if (path.Length == 0 || path.EndsWith('/'))
+        {
+            throw new DatasetteException(403, "403: Directory listing is not allowed");
+        }
+        if (path.Split('/', '\\').Contains(".."))
+        {
+            throw new DatasetteException(404, "404: Path not inside root path");
+        }
+        return OfPlugins.GetValue(plugin, static _ => new(StringComparer.Ordinal)) is var files && Find() is { } asset
+            ? Answer(asset, path, context, hash)
+            : throw new DatasetteException(404, "404: File not found");
+
+        Asset? Find()
+        {
+            // What is not there is not remembered: addresses are the visitors' choice, and there are many.
+            if (files.TryGetValue(path, out var known))
+            {
+                return known;
+            }
+            using var stream = HookCall.Run(plugin, nameof(plugin.OpenStatic), p => p.OpenStatic(path));
+            return stream is null ? null : files.GetOrAdd(path, Make(ReadAll(stream)));
+        }
+    }
+
+    private static byte[] ReadAll(Stream stream)
+    {
+        using var content = new MemoryStream();
+        stream.CopyTo(content);
+        return content.ToArray();
     }
 
     /// <summary>A file of a folder.</summary>

@@ -17,6 +17,9 @@ public enum FacetKind
 
     /// <summary>Days of a column.</summary>
     Date,
+
+    /// <summary>What a plugin counts.</summary>
+    Custom,
 }
 
 /// <summary>One facet of a table page.</summary>
@@ -25,12 +28,16 @@ public enum FacetKind
 /// <param name="IsConfigured">From configuration: shown always, cannot be hidden.</param>
 public sealed record FacetRequest(FacetKind Kind, string Column, bool IsConfigured)
 {
-    /// <summary>The word of JSON and configuration: column, array or date.</summary>
+    /// <summary>What a plugin counts; null for the host's own kinds.</summary>
+    public CustomFacet? Custom { get; init; }
+
+    /// <summary>The word of JSON and configuration: column, array, date, or a plugin's.</summary>
     public string Type =>
         Kind switch
         {
             FacetKind.Array => "array",
             FacetKind.Date => "date",
+            FacetKind.Custom => Custom!.Type,
             _ => "column",
         };
 
@@ -43,6 +50,7 @@ public sealed record FacetRequest(FacetKind Kind, string Column, bool IsConfigur
         {
             FacetKind.Array => Column + "__arraycontains",
             FacetKind.Date => Column + "__date",
+            FacetKind.Custom => Custom!.FilterKey(Column),
             _ => TableFilters.KeyOf(Column),
         };
 }
@@ -57,17 +65,25 @@ public static class Facets
     /// <param name="arguments">Pairs of the query string.</param>
     /// <param name="tableConfig">The block of the table.</param>
     /// <param name="relation">The table or view.</param>
+    /// <param name="custom">Kinds of plugins; null for none.</param>
     /// <exception cref="DatasetteException">400: a column that is not there.</exception>
     public static IReadOnlyList<FacetRequest> Parse(
         IReadOnlyList<KeyValuePair<string, string>> arguments,
         JsonObject tableConfig,
-        RelationSchema relation
+        RelationSchema relation,
+        IReadOnlyList<CustomFacet>? custom = null
     )
     {
-        var facets = Configured(tableConfig).ToList();
+        custom ??= [];
+        var facets = Configured(tableConfig, custom).ToList();
         facets.AddRange(Requested(arguments, "_facet", FacetKind.Column));
         facets.AddRange(Requested(arguments, "_facet_date", FacetKind.Date));
         facets.AddRange(Requested(arguments, "_facet_array", FacetKind.Array));
+        facets.AddRange(
+            custom.SelectMany(kind =>
+                Requested(arguments, "_facet_" + kind.Type, FacetKind.Custom).Select(facet => facet with { Custom = kind })
+            )
+        );
         var columns = TableQueryParser.AllColumns(relation);
         var unknown = facets.FirstOrDefault(f => !columns.Contains(f.Column));
         if (unknown is not null)
@@ -75,7 +91,7 @@ public static class Facets
             throw new DatasetteException(400, $"{unknown.Argument}={unknown.Column} - no such column");
         }
 
-        return [.. facets.DistinctBy(f => (f.Kind, f.Column))];
+        return [.. facets.DistinctBy(f => (f.Type, f.Column))];
     }
 
     /// <summary>Values of a facet: <c>_facet_size</c>, else configured <c>facet_size</c>, else the default; never above the maximum.</summary>
@@ -113,6 +129,11 @@ public static class Facets
     /// <param name="size">Values wanted.</param>
     public static string Sql(FacetRequest facet, string allRows, int size)
     {
+        if (facet.Custom is { } custom)
+        {
+            return custom.Sql(facet.Column, allRows, size + 1);
+        }
+
         var column = SqlText.Quote(facet.Column);
         var limit = (size + 1).ToString(CultureInfo.InvariantCulture);
         return facet.Kind switch
@@ -195,7 +216,7 @@ public static class Facets
         }
     }
 
-    private static IEnumerable<FacetRequest> Configured(JsonObject tableConfig)
+    private static IEnumerable<FacetRequest> Configured(JsonObject tableConfig, IReadOnlyList<CustomFacet> custom)
     {
         foreach (var facet in tableConfig["facets"] as JsonArray ?? [])
         {
@@ -209,6 +230,10 @@ public static class Facets
                     if (ParseKind(kind) is { } known && name is JsonValue)
                     {
                         yield return new FacetRequest(known, name.ToString(), true);
+                    }
+                    else if (custom.FirstOrDefault(other => other.Type == kind) is { } other && name is JsonValue)
+                    {
+                        yield return new FacetRequest(FacetKind.Custom, name.ToString(), true) { Custom = other };
                     }
 
                     break;

@@ -40,6 +40,7 @@ internal sealed partial class TableQueryParser(
         var extraWheres = ExtraWheres();
         var search = AddSearch();
         AddThrough();
+        AddAdded();
 
         var table = SqlText.Quote(relation.Name);
         var filterParameters = new Dictionary<string, object?>(_parameters, StringComparer.Ordinal);
@@ -268,6 +269,21 @@ internal sealed partial class TableQueryParser(
                     + $"where {SqlText.Quote(column)} = {mark})"
             );
             _words.Add($"{table}.{column} = \"{value}\"");
+        }
+    }
+
+    private void AddAdded()
+    {
+        foreach (var added in options.Added)
+        {
+            if (added.Parameters.FirstOrDefault(pair => !_parameters.TryAdd(pair.Key, pair.Value)).Key is { } taken)
+            {
+                throw new DatasetteException(500, $"Two conditions have a parameter called :{taken}");
+            }
+
+            // Each on its own: a comment or an OR in it ends with it.
+            _where.AddRange(added.Conditions.Select(condition => $"({condition}\n)"));
+            _words.AddRange(added.Words);
         }
     }
 

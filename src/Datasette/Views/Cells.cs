@@ -16,6 +16,12 @@ internal sealed class Cells(ViewContext v, Database database, string? table)
     /// <summary>Characters shown of a long text; 0 shows all.</summary>
     public int Limit { get; init; }
 
+    /// <summary>The columns of the rows.</summary>
+    public IReadOnlyList<string> Columns { get; init; } = [];
+
+    /// <summary>The row whose cells are made now.</summary>
+    public IReadOnlyList<object?> Row { get; set; } = [];
+
     /// <summary>Whether the class says what kind of value it is.</summary>
     public bool HasTypes { get; init; } = true;
 
@@ -30,7 +36,7 @@ internal sealed class Cells(ViewContext v, Database database, string? table)
                 : value is long or double ? " right"
                 : ""
             );
-        if (v.App.Hooks.RenderCell(v.App, new CellContext(value, column, table, database.Name)) is { } html)
+        if (OfPlugin(column, value) is { } html)
         {
             return new(classes, "", Html: html);
         }
@@ -51,6 +57,10 @@ internal sealed class Cells(ViewContext v, Database database, string? table)
     /// <summary>A foreign key with the label of the row it leads to.</summary>
     public CellModel Expanded(string column, object value, object? label, string href)
     {
+        if (OfPlugin(column, value) is { } html)
+        {
+            return new(Class(column) + " type-" + TypeOf(value), "", Html: html);
+        }
         var key = PageToken.Text(value);
         var text = label is null or "" ? "-" : PageToken.Text(label);
         // A key that is its own label is shown once; the text 1 and the integer 1 are not the same.
@@ -74,6 +84,9 @@ internal sealed class Cells(ViewContext v, Database database, string? table)
 
     /// <summary>The first bytes of the hash by which the blob of a query's row is found again.</summary>
     public static string Hash(byte[] bytes) => Convert.ToHexStringLower(SHA256.HashData(bytes));
+
+    private Microsoft.AspNetCore.Html.IHtmlContent? OfPlugin(string column, object? value) =>
+        v.App.Hooks.RenderCell(v.App, new CellContext(value, column, table, database.Name, Columns, Row, v.Http));
 
     private static CellModel Blob(string classes, byte[] bytes, string? href)
     {

@@ -158,7 +158,7 @@ internal static class DatabaseView
         var database = facts.Database;
         var home = v.App.UrlOf(database);
         var showHidden = v.Args.Has("_show_hidden");
-        var actions = await v.App.Hooks.LinksAsync(plugin => plugin.DatabaseActionsAsync(v.App, v.Actor, new(database), v.Http));
+        var actions = await v.App.Hooks.Pages.DatabaseActionsAsync(v.App, v.Actor, new(database), v.Http);
         var tables = facts
             .Tables.Where(table => showHidden || !table.Schema.Hidden)
             .Select(table => new DatabaseTable(
@@ -170,6 +170,7 @@ internal static class DatabaseView
                 RowCount(table)
             ));
         var alternate = v.Absolute(v.PathWithFormat("json"));
+        v.IsPage("database", new PageSubject(database));
         var layout = await v.App.LayoutAsync(
             v.Http,
             database.Name,

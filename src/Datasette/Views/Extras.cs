@@ -121,7 +121,7 @@ internal sealed class Extras
                 {
                     if (
                         (
-                            v.App.Hooks.RenderCell(v.App, new(row[i], columns[i], table, database))
+                            v.App.Hooks.RenderCell(v.App, new(row[i], columns[i], table, database, columns, row, v.Http))
                             ?? ColumnTypes.Render(v, database, table, columns[i], row[i])
                         ) is
                         { } html

@@ -67,11 +67,13 @@ internal sealed class FacetRunner(ViewContext v, Database database, DatabaseSche
 {
     private readonly System.Text.Json.Nodes.JsonObject config = v.App.Config.Table(database.Name, relation.Name);
 
+    private IReadOnlyList<CustomFacet> Custom => v.App.Hooks.Registered.Facets;
+
     private int Size => Facets.Size(v.Args.Pairs, config, v.App.Settings.DefaultFacetSize, v.App.Settings.MaxReturnedRows);
 
     public async Task<FacetResults> RunAsync(bool withConfigured)
     {
-        var requests = Facets.Parse(v.Args.Pairs, withConfigured ? config : [], relation);
+        var requests = Facets.Parse(v.Args.Pairs, withConfigured ? config : [], relation, Custom);
         var names = Facets.Names(requests);
         var results = new List<FacetResult>();
         var timedOut = new List<string>();
@@ -136,7 +138,7 @@ internal sealed class FacetRunner(ViewContext v, Database database, DatabaseSche
         {
             return [];
         }
-        var requested = Facets.Parse(v.Args.Pairs, config, relation);
+        var requested = Facets.Parse(v.Args.Pairs, config, relation, Custom);
         var columns = TableQueryParser.AllColumns(relation);
         var all = new List<SuggestedFacet>();
         foreach (var column in columns.Where(column => !requested.Any(facet => facet.Kind == FacetKind.Column && facet.Column == column)))
@@ -167,6 +169,16 @@ internal sealed class FacetRunner(ViewContext v, Database database, DatabaseSche
                         () => all.Add(Suggestion(column, "array", "_facet_array"))
                     )
             );
+        }
+        foreach (var kind in Custom)
+        {
+            foreach (var column in columns.Where(column => !requested.Any(facet => facet.Custom == kind && facet.Column == column)))
+            {
+                if (kind.SuggestSql(column, query.AllRowsSql) is { } sql)
+                {
+                    await TryAsync(sql, rows => rows.Count > 0, () => all.Add(Suggestion(column, kind.Type, "_facet_" + kind.Type)));
+                }
+            }
         }
         return all;
     }

@@ -179,7 +179,7 @@ internal static class IndexView
         var items = new List<IndexItem>();
         foreach (var entry in list)
         {
-            var states = await v.App.Hooks.HtmlAsync(plugin => plugin.DatabaseStateAsync(v.App, v.Actor, entry.Database, v.Http));
+            var states = await v.App.Hooks.Pages.DatabaseStateAsync(v.App, v.Actor, entry.Database, v.Http);
             var links = entry
                 .First.Select(table => new IndexLink(
                     table.Name,
@@ -209,8 +209,9 @@ internal static class IndexView
             );
         }
         var alternate = v.Absolute(v.App.UrlPath(v.Args.ToPath((v.Path == "/" ? "/" : "/-/") + ".json")));
+        v.IsPage("index", new PageSubject());
         var layout = await v.App.LayoutAsync(v.Http, $"{name}: {string.Join(", ", list.Select(entry => entry.Database.Name))}", "index");
-        var actions = await v.App.Hooks.LinksAsync(plugin => plugin.HomepageActionsAsync(v.App, v.Actor, v.Http));
+        var actions = await v.App.Hooks.Pages.HomepageActionsAsync(v.App, v.Actor, v.Http);
         layout = layout with { AlternateUrl = alternate, FooterLinks = metadata.Links(), Robots = v.Path == "/-/" ? "noindex" : null };
         var isPrivate = await v.IsPrivateAsync("view-instance");
         var page = new IndexModel(layout, name, isPrivate, new("Homepage actions", actions), metadata.Description(), items);

@@ -25,17 +25,21 @@ internal static class JumpView
         ("Pattern portfolio", "/-/patterns", "The parts that pages are made of."),
     ];
 
-    private sealed record Target(string Label, string Name, string Url, string Type, string? Description = null);
+    private sealed record Target(string Label, string Name, string Url, string Type, string? Description = null)
+    {
+        /// <summary>What it is found by as well.</summary>
+        public string SearchText { get; init; } = "";
+    }
 
     public static async Task<IResult> ShowAsync(ViewContext v)
     {
         var text = (v.Args["q"] ?? "").Trim();
         var terms = text.Split(' ', StringSplitOptions.RemoveEmptyEntries);
         var found = (await AllAsync(v))
-            .Where(target => HasInOrder(target.Type == "debug" ? target.Label + " debug" : target.Label, terms))
+            .Where(target => HasInOrder(target.Label, terms) || HasInOrder(target.SearchText, terms))
             .OrderBy(target => !target.Name.Equals(text, StringComparison.OrdinalIgnoreCase))
             .ThenBy(target => !target.Name.StartsWith(text, StringComparison.OrdinalIgnoreCase))
-            .ThenBy(target => Array.IndexOf(Types, target.Type))
+            .ThenBy(target => Array.IndexOf(Types, target.Type) is var at and >= 0 ? at : Types.Length)
             .ThenBy(target => target.Label.Length)
             .ThenBy(target => target.Label, StringComparer.Ordinal)
             .ToList();
@@ -99,11 +103,20 @@ internal static class JumpView
                 all.Add(new($"{database.Name}: {query.Title ?? query.Name}", query.Name, v.App.UrlOf(database, query.Name), "query"));
             }
         }
-        var links = await v.App.Hooks.LinksAsync(plugin => plugin.MenuLinksAsync(v.App, v.Actor, v.Http));
+        var links = await v.App.Hooks.Pages.MenuLinksAsync(v.App, v.Actor, v.Http);
         all.AddRange(links.Select(link => new Target(link.Label, link.Label, link.Href, "menu", link.Description)));
+        foreach (var item in await v.App.Hooks.Pages.JumpItemsAsync(v.App, v.Actor, v.Args["q"] ?? "", v.Http))
+        {
+            all.Add(new(item.Label, item.Label, item.Url, item.Type, item.Description) { SearchText = item.SearchText ?? "" });
+        }
         if (await v.AllowedAsync("debug-menu"))
         {
-            all.AddRange(Tools.Select(tool => new Target(tool.Name, tool.Name, v.App.UrlPath(tool.Path), "debug", tool.Description)));
+            all.AddRange(
+                Tools.Select(tool => new Target(tool.Name, tool.Name, v.App.UrlPath(tool.Path), "debug", tool.Description)
+                {
+                    SearchText = tool.Name + " debug",
+                })
+            );
         }
         return all;
     }

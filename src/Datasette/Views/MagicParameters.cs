@@ -8,8 +8,17 @@ internal static class MagicParameters
 {
     public static bool IsMagic(string name) => name.StartsWith('_');
 
+    /// <summary>The value of a parameter, of the host's own or of a plugin's.</summary>
     /// <exception cref="DatasetteException">400: there is no such value for this visitor.</exception>
-    public static object? Value(ViewContext v, string name)
+    public static async ValueTask<object?> ValueAsync(ViewContext v, string name)
+    {
+        var parts = name[1..].Split('_', 2);
+        return v.App.Hooks.Registered.Magic.TryGetValue(parts[0], out var parameter)
+            ? await parameter.ValueAsync(parts.Length > 1 ? parts[1] : "", v.Http)
+            : Own(v, name);
+    }
+
+    private static object? Own(ViewContext v, string name)
     {
         var parts = name[1..].Split('_', 2);
         var rest = parts.Length > 1 ? parts[1] : "";

@@ -10,18 +10,31 @@ internal sealed class Metadata
     private static readonly string[] Nested = ["databases", "tables", "queries", "columns"];
     private readonly Dictionary<string, string> values = new(StringComparer.Ordinal);
 
-    private Metadata(JsonObject? source)
+    private Metadata(JsonObject? configured, IEnumerable<JsonObject> ofPlugins)
     {
-        foreach (var (key, value) in source ?? [])
+        Add(configured ?? []);
+        foreach (var source in ofPlugins)
+        {
+            Add(source);
+        }
+    }
+
+    /// <summary>What is known already stays.</summary>
+    private void Add(JsonObject source)
+    {
+        foreach (var (key, value) in source)
         {
             if (!Nested.Contains(key) && value is not null)
             {
-                values[key] = Text(value);
+                values.TryAdd(key, Text(value));
             }
         }
-        foreach (var (column, description) in source?["columns"] as JsonObject ?? [])
+        foreach (var (column, description) in source["columns"] as JsonObject ?? [])
         {
-            Columns.Add(new(column, description is null ? "" : Text(description)));
+            if (Columns.TrueForAll(known => known.Key != column))
+            {
+                Columns.Add(new(column, description is null ? "" : Text(description)));
+            }
         }
     }
 
@@ -30,12 +43,13 @@ internal sealed class Metadata
 
     public string? this[string key] => values.GetValueOrDefault(key);
 
-    public static Metadata Instance(DatasetteApp app) => new(app.Config.Metadata);
+    public static Metadata Instance(DatasetteApp app) => new(app.Config.Metadata, app.Hooks.Metadata(app, null, null));
 
-    public static Metadata Database(DatasetteApp app, string database) => new(app.Config.Metadata["databases"]?[database] as JsonObject);
+    public static Metadata Database(DatasetteApp app, string database) =>
+        new(app.Config.Metadata["databases"]?[database] as JsonObject, app.Hooks.Metadata(app, database, null));
 
     public static Metadata Table(DatasetteApp app, string database, string table) =>
-        new(app.Config.Metadata["databases"]?[database]?["tables"]?[table] as JsonObject);
+        new(app.Config.Metadata["databases"]?[database]?["tables"]?[table] as JsonObject, app.Hooks.Metadata(app, database, table));
 
     public JsonMap ToJson()
     {

@@ -23,8 +23,9 @@ internal sealed class QueryPageBuilder(ViewContext v, Database database, StoredQ
         var css =
             $"query db-{TildeEncoding.CssClass(database.Name)}" + (stored is null ? "" : $" query-{TildeEncoding.CssClass(stored.Name)}");
         var title = sql.Length == 0 ? database.Name : $"{database.Name}: {sql}";
-        var layout = await v.App.LayoutAsync(v.Http, title, css, await Crumbs.OfAsync(v, database));
         var subject = new PageSubject(database, Query: stored?.Name, Sql: sql);
+        v.IsPage("query", subject, results?.Columns);
+        var layout = await v.App.LayoutAsync(v.Http, title, css, await Crumbs.OfAsync(v, database));
         var hasRows = results?.Rows.Count > 0;
         var model = new QueryModel
         {
@@ -35,7 +36,7 @@ internal sealed class QueryPageBuilder(ViewContext v, Database database, StoredQ
                 "Query actions",
                 [
                     .. await WriteActions.LinksOfQueryAsync(v, database, stored),
-                    .. await v.App.Hooks.LinksAsync(plugin => plugin.QueryActionsAsync(v.App, v.Actor, subject, v.Http)),
+                    .. await v.App.Hooks.Pages.QueryActionsAsync(v.App, v.Actor, subject, v.Http),
                 ]
             ),
             Description = stored is null ? metadata.Description() : new(stored.DescriptionHtml, stored.Description, []),
@@ -53,6 +54,7 @@ internal sealed class QueryPageBuilder(ViewContext v, Database database, StoredQ
             ErrorPlace = place is { } at && !IsHidden ? Place(at) : null,
             EditHref = await EditHrefAsync(),
             JsonHref = hasRows ? v.PathWithFormat("json") : null,
+            Formats = hasRows ? Formats.Links(v, Formats.Of(v, database, stored, sql, results!, null)) : [],
             CsvHref = hasRows ? v.PathWithFormat("csv", "_size=max") : null,
             Note = Note(results),
             Rows = hasRows ? Rows(results!) : null,
@@ -161,22 +163,23 @@ internal sealed class QueryPageBuilder(ViewContext v, Database database, StoredQ
 
     private RowsModel Rows(QueryResults results)
     {
-        var cells = new Cells(v, database, null) { HasTypes = false, Limit = v.App.Settings.TruncateCellsHtml };
+        var cells = new Cells(v, database, null)
+        {
+            HasTypes = false,
+            Limit = v.App.Settings.TruncateCellsHtml,
+            Columns = results.Columns,
+        };
         var columns = results.Columns.Select(name => new ColumnModel(name, Cells.Class(name))).ToList();
         var rows = results
-            .Rows.Select(row => new RowModel(
-                null,
-                null,
-                row.Select(
-                        (value, i) =>
-                            cells.Make(
-                                results.Columns[i],
-                                value,
-                                value is byte[] blob ? Blobs.QueryHref(v, results.Columns[i], blob) : null
-                            )
-                    )
-                    .ToList()
-            ))
+            .Rows.Select(row =>
+            {
+                cells.Row = row;
+                var list = row.Select(
+                    (value, i) =>
+                        cells.Make(results.Columns[i], value, value is byte[] blob ? Blobs.QueryHref(v, results.Columns[i], blob) : null)
+                );
+                return new RowModel(null, null, list.ToList());
+            })
             .ToList();
         return new("Results", columns, rows);
     }

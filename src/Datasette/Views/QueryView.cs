@@ -71,7 +71,7 @@ internal static class QueryView
         foreach (var name in names.Concat(SqlParameters.Names(query.Sql)).Distinct())
         {
             // What writes is not run by looking at it, and so needs no values.
-            values[name] = MagicParameters.IsMagic(name) && !query.IsWrite ? MagicParameters.Value(v, name) : v.Args[name] ?? "";
+            values[name] = MagicParameters.IsMagic(name) && !query.IsWrite ? await MagicParameters.ValueAsync(v, name) : v.Args[name] ?? "";
         }
         var answer = await AnswerAsync(v, database, query, query.Sql, names.Where(name => !MagicParameters.IsMagic(name)).ToList(), values);
         return answer is Response response ? PageHeaders.Cached(v, response) : answer;
@@ -129,13 +129,7 @@ internal static class QueryView
 
     private static Response NoFrames(Response answer) => (Response)ExecuteWriteView.NoFrames(answer);
 
-    private static void EnsureFormat(ViewContext v)
-    {
-        if (v.Format is not (null or "json" or "csv" or "blob"))
-        {
-            throw new DatasetteException(404, $"Invalid format: {v.Format}");
-        }
-    }
+    private static void EnsureFormat(ViewContext v) => Formats.Ensure(v, "json", "csv", "blob");
 
     private static async Task<IResult> AnswerAsync(
         ViewContext v,
@@ -177,6 +171,8 @@ internal static class QueryView
                 return await JsonAsync(v, database, stored, sql, values, results, error);
             case null:
                 return await new QueryPageBuilder(v, database, stored, sql, names).MakeAsync(results, error, place);
+            case not ("csv" or "blob"):
+                return await Formats.AnswerAsync(v, Formats.Of(v, database, stored, sql, results, error));
         }
         if (results is null)
         {

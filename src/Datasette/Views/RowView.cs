@@ -24,10 +24,7 @@ internal static class RowView
             _ => throw new DatasetteException(404, "Rows of a view have no key and no address"),
         };
         await v.EnsureAllowedAsync("view-table", database.Name, table.Name);
-        if (v.Format is not (null or "json" or "csv" or "blob"))
-        {
-            throw new DatasetteException(404, $"Invalid format: {v.Format}");
-        }
+        Formats.Ensure(v, "json", "csv", "blob");
         var start = Stopwatch.GetTimestamp();
         var query = RowQuery.Parse(table, v.PksSegment);
         var results = await database.ExecuteAsync(query.Sql, query.Parameters, 1, TableData.TimeLimit(v), v.Ct);
@@ -41,7 +38,8 @@ internal static class RowView
             "blob" => PageHeaders.Cached(v, Blob(v, data)),
             "json" => PageHeaders.Cached(v, await JsonAsync(v, data)),
             "csv" => PageHeaders.Cached(v, TableCsv.Row(v, data)),
-            _ => PageHeaders.Cached(v, await PageAsync(v, data)),
+            null => PageHeaders.Cached(v, await PageAsync(v, data)),
+            _ => await Formats.AnswerAsync(v, Formats.Of(v, data)),
         };
     }
 
@@ -215,8 +213,9 @@ internal static class RowView
         var alternate = v.Absolute(v.PathWithFormat("json"));
         var css = $"row db-{TildeEncoding.CssClass(data.Database.Name)} table-{TildeEncoding.CssClass(data.Table.Name)}";
         var title = $"{data.Database.Name}: {data.Table.Name}";
-        var layout = await v.App.LayoutAsync(v.Http, title, css, await Crumbs.OfAsync(v, data.Database, data.Table.Name));
         var subject = new PageSubject(data.Database, data.Table.Name, PrimaryKeys: data.Query.KeyValues);
+        v.IsPage("row", subject, data.Columns);
+        var layout = await v.App.LayoutAsync(v.Http, title, css, await Crumbs.OfAsync(v, data.Database, data.Table.Name));
         var isPrivate = await v.IsPrivateAsync("view-table", data.Database.Name, data.Table.Name);
         var model = new RowPageModel(
             layout with
@@ -227,7 +226,7 @@ internal static class RowView
             },
             $"{data.Table.Name}: {string.Join(", ", data.Query.KeyValues)}{(isPrivate ? " 🔒" : "")}",
             data.Database.Color,
-            new("Row actions", await v.App.Hooks.LinksAsync(plugin => plugin.RowActionsAsync(v.App, v.Actor, subject, v.Http)))
+            new("Row actions", await v.App.Hooks.Pages.RowActionsAsync(v.App, v.Actor, subject, v.Http))
             {
                 Buttons = await WriteActions.OfRowAsync(v, data.Database, data.Table, v.PksSegment, data.Columns, data.Row),
             },
@@ -236,7 +235,10 @@ internal static class RowView
             incoming
                 .Select(link => new RowLinkModel(Phrases.Count(link.Count, "row"), link.Href, link.Key.OtherColumn, link.Key.OtherTable))
                 .ToList()
-        );
+        )
+        {
+            Formats = Formats.Links(v, Formats.Of(v, data)),
+        };
         return Respond.Html(RowSlice.Create(model), 200).With("Link", HtmlLinks.Alternate(alternate));
     }
 
@@ -247,7 +249,7 @@ internal static class RowView
             .Columns.Select((name, i) => (Name: name, Index: i))
             .OrderBy(pair => data.Query.KeyColumns.IndexOf(pair.Name) is var at and >= 0 ? at : int.MaxValue)
             .ToList();
-        var cells = new Cells(v, data.Database, data.Table.Name);
+        var cells = new Cells(v, data.Database, data.Table.Name) { Columns = data.Columns, Row = data.Row };
         var home = v.App.UrlOf(data.Database, data.Table.Name);
         var key = RowQuery.Segment(data.Query.KeyColumns.Select(name => data.Row[data.Columns.IndexOf(name)]));
         var columns = new List<ColumnModel>();

@@ -60,7 +60,7 @@ internal static class StoredWriteView
         {
             if (MagicParameters.IsMagic(name))
             {
-                values[name] = MagicParameters.Value(v, name);
+                values[name] = await MagicParameters.ValueAsync(v, name);
             }
             else if (given.Contains(name))
             {

@@ -71,6 +71,7 @@ internal static class TableCsv
         {
             AllowWhere = !v.Args.Has("_where") || await v.AllowedAsync("execute-sql", database.Name),
             TableConfig = v.App.Config.Table(database.Name, relation.Name),
+            Added = await TableData.AddedAsync(v, database, relation),
             IsUnlimited = true,
             MaxReturnedRows = int.MaxValue,
         };

@@ -55,6 +55,7 @@ internal sealed class TableData
             MaxReturnedRows = settings.MaxReturnedRows,
             AllowWhere = !v.Args.Has("_where") || await v.AllowedAsync("execute-sql", database.Name),
             TableConfig = config,
+            Added = await AddedAsync(v, database, relation),
         };
         var query = TableQuery.Parse(schema, relation, v.Args.Pairs, options);
         var results = await database.ExecuteAsync(query.Sql, query.Parameters, null, TimeLimit(v), v.Ct);
@@ -73,6 +74,15 @@ internal sealed class TableData
             Elapsed = results.Elapsed,
             NextUrl = page.Next is { } token ? NextOf(v, query, token) : null,
         };
+    }
+
+    /// <summary>Conditions of plugins.</summary>
+    public static async ValueTask<IReadOnlyList<AddedCondition>> AddedAsync(ViewContext v, Database database, RelationSchema relation)
+    {
+        var conditions = await v.App.Hooks.FiltersFromRequestAsync(v.App, v.Http, database, relation.Name);
+        return conditions.Count == 0
+            ? []
+            : [.. conditions.Select(added => new AddedCondition(added.Conditions, added.Parameters, added.Words))];
     }
 
     /// <summary>The limit of the setting, lowered by <c>_timelimit</c>.</summary>

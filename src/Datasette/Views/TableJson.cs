@@ -171,7 +171,12 @@ internal static class TableJson
     {
         var labels = LabelExpander.Expandable(v, data.Database, data.Schema, data.Relation).Count > 0 ? "&_labels=on" : "";
         var args = v.Args.Raw.Length > 0 ? v.Args.Raw + "&" : "";
-        return new JsonMap { { "json", v.App.UrlPath($"{v.Path}?{args}_format=json{labels}") } };
+        var map = new JsonMap { { "json", v.App.UrlPath($"{v.Path}?{args}_format=json{labels}") } };
+        foreach (var format in Formats.Links(v, Formats.Of(v, data)))
+        {
+            map.Add(format.Text, format.Href);
+        }
+        return map;
     }
 
     private static object DisplayColumn(Pages.ColumnModel column) =>

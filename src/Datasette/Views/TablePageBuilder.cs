@@ -44,6 +44,7 @@ internal static class TablePageBuilder
                 .ToList(),
             SqlHref = await SqlHrefAsync(v, data),
             JsonHref = v.PathWithFormat("json", expand),
+            Formats = Formats.Links(v, Formats.Of(v, data)),
             CsvHref = hasRows ? v.PathWithFormat("csv", Join(expand, "_size=max")) : null,
             Shapes = Shapes(v, data, expand),
             CsvAction = hasRows ? v.App.UrlPath(v.Path) + ".csv" : null,
@@ -138,6 +139,7 @@ internal static class TablePageBuilder
         var words = data.Query.HumanDescription.Length > 0 ? " " + data.Query.HumanDescription : "";
         var css = $"table db-{TildeEncoding.CssClass(database)} table-{TildeEncoding.CssClass(name)}";
         var title = $"{database}: {name}: {CountText(data, count)}{words}";
+        v.IsPage("table", new PageSubject(data.Database, name, data.Relation.IsView), data.Page.Columns);
         var layout = await v.App.LayoutAsync(v.Http, title, css, await Crumbs.OfAsync(v, data.Database, name));
         return layout with { AlternateUrl = alternate, FooterLinks = metadata.Links() };
     }
@@ -145,11 +147,7 @@ internal static class TablePageBuilder
     private static async Task<ActionsModel> ActionsAsync(ViewContext v, TableData data)
     {
         var subject = new PageSubject(data.Database, data.Name, data.Relation.IsView);
-        var links = await v.App.Hooks.LinksAsync(plugin =>
-            data.Relation.IsView
-                ? plugin.ViewActionsAsync(v.App, v.Actor, subject, v.Http)
-                : plugin.TableActionsAsync(v.App, v.Actor, subject, v.Http)
-        );
+        var links = await v.App.Hooks.Pages.TableActionsAsync(v.App, v.Actor, subject, v.Http);
         return new(data.Relation.IsView ? "View actions" : "Table actions", links)
         {
             Buttons = await WriteActions.OfTableAsync(v, data.Database, data.Relation),
@@ -266,13 +264,14 @@ internal static class TablePageBuilder
         var relation = data.Relation;
         var home = v.App.UrlOf(data.Database, data.Name);
         var columns = data.Page.Columns;
-        var cells = new Cells(v, data.Database, data.Name) { Limit = v.App.Settings.TruncateCellsHtml };
+        var cells = new Cells(v, data.Database, data.Name) { Limit = v.App.Settings.TruncateCellsHtml, Columns = columns };
         var keyOf = relation.IsView ? null : RowKeys.Of(relation, columns);
         var single = relation is { IsView: false, UsesRowid: false, PrimaryKeys: [var only] } ? only : null;
         var label = RowLabels.ColumnOf(v, data.Database.Name, relation) is { } name ? columns.IndexOf(name) : -1;
         var rows = new List<RowModel>(data.Page.Rows.Count);
         foreach (var row in data.Page.Rows)
         {
+            cells.Row = row;
             var key = keyOf?.Invoke(row);
             var list = new List<CellModel>(columns.Count + 1);
             if (key is not null && single is null)

@@ -25,10 +25,7 @@ internal static class TableView
             return Respond.PlainText("Method not allowed", 405);
         }
         await v.EnsureAllowedAsync("view-table", database.Name, name);
-        if (v.Format is not (null or "json" or "csv"))
-        {
-            throw new DatasetteException(404, $"Invalid format: {v.Format}");
-        }
+        Formats.Ensure(v, "json", "csv");
         if (FormRedirect.Of(v) is { } location)
         {
             return Respond.RedirectTo(location).With("Link", $"<{location}>; rel=preload");
@@ -42,6 +39,10 @@ internal static class TableView
             _ = DataShapes.Of(v.Args);
         }
         var data = await TableData.LoadAsync(v, database, schema, relation);
+        if (v.Format is not (null or "json"))
+        {
+            return await Formats.AnswerAsync(v, Formats.Of(v, data));
+        }
         var answer = v.Format == "json" ? await TableJson.MakeAsync(v, data) : await TablePageBuilder.MakeAsync(v, data);
         if (data.NextUrl is { } next)
         {

@@ -1,6 +1,7 @@
 using System.Text.RegularExpressions;
 using Datasette.Databases;
 using Datasette.Permissions;
+using Datasette.Plugins;
 using Datasette.Responses;
 using Datasette.Text;
 using Microsoft.AspNetCore.Http;
@@ -76,6 +77,10 @@ internal sealed class ViewContext(DatasetteApp app, HttpContext http, Match matc
     /// <summary>Visible to this actor but not to anonymous visitors.</summary>
     public async ValueTask<bool> IsPrivateAsync(string action, string? parent = null, string? child = null) =>
         Actor is not null && !await app.AllowedAsync(action, parent is null ? null : new Resource(parent, child), null, Ct);
+
+    /// <summary>Says what page is being made; before its layout is asked for.</summary>
+    public void IsPage(string view, PageSubject subject, IReadOnlyList<string>? columns = null) =>
+        state.Page = new PageContext(view, subject, columns ?? [], Actor, http);
 
     /// <summary>The address of this request as others see it, with another path and query.</summary>
     public string Absolute(string pathAndQuery)
