@@ -151,7 +151,9 @@ public sealed class SchemaReaderTests : IDisposable
         using var connection = TestDatabase.Open(path);
         connection.Execute(
             "begin;"
-                + string.Concat(Enumerable.Range(0, tables).Select(i => $"create table t{i} (id integer primary key, r references t{i / 2});"))
+                + string.Concat(
+                    Enumerable.Range(0, tables).Select(i => $"create table t{i} (id integer primary key, r references t{i / 2});")
+                )
                 + "commit;"
         );
         var steps = 0;

@@ -150,7 +150,9 @@ public sealed class SeveralDatabasesTests : IDisposable
 
     /// <summary>Open files of this test; others of this process open theirs meanwhile.</summary>
     private int Handles() =>
-        Directory.Exists("/proc/self/fd") ? Directory.GetFiles("/proc/self/fd").Count(file => TargetOf(file)?.StartsWith(_folder.Path, StringComparison.Ordinal) == true) : 1000;
+        Directory.Exists("/proc/self/fd")
+            ? Directory.GetFiles("/proc/self/fd").Count(file => TargetOf(file)?.StartsWith(_folder.Path, StringComparison.Ordinal) == true)
+            : 1000;
 
     private static string? TargetOf(string link)
     {
