@@ -16,6 +16,7 @@ internal sealed partial class PluginHooks
 {
     private readonly List<DatasettePlugin> started = [];
     private readonly DatasettePlugin[] startup;
+    private readonly DatasettePlugin[] missing;
     private readonly DatasettePlugin[] opened;
     private readonly DatasettePlugin[] closed;
     private readonly DatasettePlugin[] prepareConnection;
@@ -37,6 +38,7 @@ internal sealed partial class PluginHooks
         Pages = new PageHooks(overriders);
         Wrappers = overriders.Of(nameof(DatasettePlugin.WrapRequestAsync));
         startup = overriders.Of(nameof(DatasettePlugin.StartupAsync));
+        missing = overriders.Of(nameof(DatasettePlugin.DatabaseMissingAsync));
         opened = overriders.Of(nameof(DatasettePlugin.DatabaseOpenedAsync));
         closed = overriders.Of(nameof(DatasettePlugin.DatabaseClosedAsync));
         prepareConnection = overriders.Of(nameof(DatasettePlugin.PrepareConnection));
@@ -106,9 +108,13 @@ internal sealed partial class PluginHooks
     /// <summary>Asks for a missing file until it is there.</summary>
     public async ValueTask DatabaseMissingAsync(IDatasette datasette, string name, string path, CancellationToken cancellationToken)
     {
-        foreach (var plugin in plugins)
+        foreach (var plugin in missing)
         {
-            await plugin.DatabaseMissingAsync(datasette, name, path, cancellationToken);
+            await HookCall.RunAsync(
+                plugin,
+                nameof(plugin.DatabaseMissingAsync),
+                p => p.DatabaseMissingAsync(datasette, name, path, cancellationToken)
+            );
             if (File.Exists(path))
             {
                 return;

@@ -27,6 +27,9 @@ public sealed class EveryHookPlugin : DatasettePlugin
     /// <summary>The hook that throws instead; null for none.</summary>
     public string? Failing { get; init; }
 
+    /// <summary>Makes a database whose file is not there.</summary>
+    public Action<string>? Missing { get; init; }
+
     public override string Name => "every-hook";
 
     public override string Version => "1.2.3";
@@ -47,6 +50,14 @@ public sealed class EveryHookPlugin : DatasettePlugin
     {
         Note();
         Told.Enqueue("stopped");
+        return ValueTask.CompletedTask;
+    }
+
+    public override ValueTask DatabaseMissingAsync(IDatasette datasette, string name, string path, CancellationToken cancellationToken)
+    {
+        Note();
+        Told.Enqueue($"{name} is missing");
+        Missing?.Invoke(path);
         return ValueTask.CompletedTask;
     }
 

@@ -17,7 +17,7 @@ namespace Datasette.Tests.Plugins;
 public sealed class EveryHookTests : IDisposable
 {
     private readonly TempFolder folder = new();
-    private readonly EveryHookPlugin plugin = new();
+    private readonly EveryHookPlugin plugin = new() { Missing = Make };
 
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 
@@ -25,35 +25,36 @@ public sealed class EveryHookTests : IDisposable
 
     private async Task<TestServer> StartAsync(params (string, string)[] settings)
     {
-        var file = folder.Combine("data.db");
-        if (!File.Exists(file))
-        {
-            using var connection = new SqliteConnection($"Data Source={file};Pooling=False");
-            connection.Open();
-            foreach (
-                var sql in new[]
-                {
-                    "create table teams (id integer primary key, name text)",
-                    "create table people (id integer primary key, name text, born integer, team_id integer references teams(id))",
-                    "create table hidden_from_all (id integer primary key)",
-                    "create view adults as select name, born from people where born < 2000",
-                    "insert into teams values (1, 'red')",
-                    "insert into people values (1, 'Ann', 1984, 1), (2, 'Bob', 1989, 1), (3, 'Cleo', 1991, null), (4, 'Dan', 2005, 1)",
-                }
-            )
-            {
-                SqlStatement.Execute(connection, sql);
-            }
-        }
+        // The file is not there: the plugin makes it.
         return await TestServer.StartAsync(
             new ServeOptions
             {
-                Files = [file],
+                Files = [folder.Combine("data.db")],
                 Root = true,
                 Settings = settings,
             },
             plugin
         );
+    }
+
+    private static void Make(string file)
+    {
+        using var connection = new SqliteConnection($"Data Source={file};Pooling=False");
+        connection.Open();
+        foreach (
+            var sql in new[]
+            {
+                "create table teams (id integer primary key, name text)",
+                "create table people (id integer primary key, name text, born integer, team_id integer references teams(id))",
+                "create table hidden_from_all (id integer primary key)",
+                "create view adults as select name, born from people where born < 2000",
+                "insert into teams values (1, 'red')",
+                "insert into people values (1, 'Ann', 1984, 1), (2, 'Bob', 1989, 1), (3, 'Cleo', 1991, null), (4, 'Dan', 2005, 1)",
+            }
+        )
+        {
+            SqlStatement.Execute(connection, sql);
+        }
     }
 
     private static async Task<IDocument> PageAsync(TestServer server, string path, params (string, string)[] headers)
@@ -398,6 +399,7 @@ public sealed class EveryHookTests : IDisposable
         await server.SendAsync("POST", "/-/logout", "", TestServer.Root);
         Assert.Equal(
             [
+                "data is missing",
                 "started with data",
                 "login by root / 0",
                 "insert-rows by root data/people 1",
@@ -479,7 +481,7 @@ public sealed class EveryHookTests : IDisposable
         }
         await DatasetteProgram.RunAsync(["every-hook"], plugin);
         Assert.Equal(
-            ["started with data", "mail-sent by  / 0 to bob", "opened two", "closed two", "stopped", "commanded"],
+            ["data is missing", "started with data", "mail-sent by  / 0 to bob", "opened two", "closed two", "stopped", "commanded"],
             plugin.Told.Where(line => !line.StartsWith("failure", StringComparison.Ordinal))
         );
         Assert.Equal(HookNames.All.Order(), plugin.Called.Keys.Order());

@@ -30,6 +30,7 @@ public sealed class PluginFailureTests : IDisposable
 
     [Theory]
     [InlineData("StartupAsync", "startup")]
+    [InlineData("DatabaseMissingAsync", "database_missing")]
     [InlineData("RegisterActions", "register_actions")]
     [InlineData("RegisterRoutes", "register_routes")]
     [InlineData("RegisterOutputRenderers", "register_output_renderer")]
@@ -43,7 +44,10 @@ public sealed class PluginFailureTests : IDisposable
     public async Task HookOfTheStart_Fails_StopsTheStartWithOneLine(string hook, string published)
     {
         var refused = await Assert.ThrowsAsync<StartupException>(() =>
-            TestServer.StartAsync(new ServeOptions { Files = [Make()] }, new EveryHookPlugin { Failing = hook })
+            TestServer.StartAsync(
+                new ServeOptions { Files = [Make(), folder.Combine("other.db")], Create = true },
+                new EveryHookPlugin { Failing = hook }
+            )
         );
         Assert.StartsWith(
             $"The plugin 'every-hook' failed in its hook {published} ({hook}): InvalidOperationException: {hook} went wrong To run without it, ",
