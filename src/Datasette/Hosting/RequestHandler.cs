@@ -1,6 +1,7 @@
 using Datasette.Databases;
 using Datasette.Plugins;
 using Datasette.Responses;
+using Datasette.Views;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging;
@@ -170,7 +171,8 @@ internal sealed partial class RequestHandler
         {
             return ErrorResponse.Json(status, errors);
         }
-        return await ErrorResponse.PageAsync(app, context, status, string.Join("; ", errors), title);
+        var hint = await ErrorHints.OfAsync(app, context, state, status);
+        return await ErrorResponse.PageAsync(app, context, status, string.Join("; ", errors), title, hint);
     }
 
     /// <summary>An address in the encoding of earlier releases, or with a slash too many, leads to the right one.</summary>

@@ -73,6 +73,9 @@ public sealed record LayoutModel
     /// <summary>Address of the home page.</summary>
     public required string HomeHref { get; init; }
 
+    /// <summary>Address that finds databases, tables and queries by a part of their name.</summary>
+    public required string JumpHref { get; init; }
+
     /// <summary>Address that logs out.</summary>
     public required string LogoutHref { get; init; }
 

@@ -9,7 +9,26 @@ namespace Datasette.Pages;
 /// <param name="Message">What is wrong.</param>
 /// <param name="Status">The HTTP status.</param>
 /// <param name="HomeHref">A way on.</param>
-public sealed record ErrorModel(LayoutModel Layout, string Heading, string Message, int Status, string HomeHref);
+public sealed record ErrorModel(LayoutModel Layout, string Heading, string Message, int Status, string HomeHref)
+{
+    /// <summary>What can be done about it.</summary>
+    public ErrorHint Hint { get; init; } = ErrorHint.None;
+}
+
+/// <summary>What a person can do about an error.</summary>
+/// <param name="Explanation">A sentence more; null for none.</param>
+/// <param name="Links">Where to go from here, the most likely place first.</param>
+public sealed record ErrorHint(string? Explanation, IReadOnlyList<TextLink> Links)
+{
+    /// <summary>Nothing is known.</summary>
+    public static readonly ErrorHint None = new(null, []);
+
+    /// <summary>The SQL that was sent, so that it can be changed; null for none.</summary>
+    public string? Sql { get; init; }
+
+    /// <summary>Where changed SQL is sent.</summary>
+    public string? SqlAction { get; init; }
+}
 
 /// <summary>A page that shows JSON.</summary>
 /// <param name="Layout">The frame.</param>

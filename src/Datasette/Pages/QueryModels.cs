@@ -56,6 +56,15 @@ public sealed record QueryModel
     /// <summary>What went wrong; null when nothing did.</summary>
     public string? Error { get; init; }
 
+    /// <summary>What can be done about the error; null when nothing more is known.</summary>
+    public string? Advice { get; init; }
+
+    /// <summary>Where parameters are asked for while SQL is typed; null when it cannot be changed here.</summary>
+    public string? ParametersHref { get; init; }
+
+    /// <summary>Where this query can be stored; null when it cannot.</summary>
+    public string? SaveHref { get; init; }
+
     /// <summary>The SQL before, at and behind the place where it is wrong; null when that is not known.</summary>
     public (string Before, string Marked, string Behind)? ErrorPlace { get; init; }
 

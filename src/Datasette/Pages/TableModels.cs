@@ -141,11 +141,20 @@ public sealed record TableModel
     /// <summary>Facets that ran out of time.</summary>
     public IReadOnlyList<string> TimedOutFacets { get; init; } = [];
 
+    /// <summary>How long a facet may take, in milliseconds.</summary>
+    public int FacetLimit { get; init; }
+
+    /// <summary>The page without its filters and search; null when it has none.</summary>
+    public string? UnfilteredHref { get; init; }
+
     /// <summary>The facets.</summary>
     public IReadOnlyList<FacetModel> Facets { get; init; } = [];
 
     /// <summary>The rows.</summary>
     public required RowsModel Rows { get; init; }
+
+    /// <summary>The columns, with what can be done with each.</summary>
+    public required ColumnPanelModel Columns { get; init; }
 
     /// <summary>The next page; null on the last one.</summary>
     public string? NextHref { get; init; }

@@ -18,7 +18,11 @@ public sealed record ToolField(string Name, string Type, string Label, string Va
 /// <param name="Heading">Their heading; null for none.</param>
 /// <param name="Fields">The controls.</param>
 /// <param name="Level">2 for a heading of the page, 3 for one below it.</param>
-public sealed record ToolGroup(string? Heading, IReadOnlyList<ToolField> Fields, int Level = 2);
+public sealed record ToolGroup(string? Heading, IReadOnlyList<ToolField> Fields, int Level = 2)
+{
+    /// <summary>Whether it is closed until somebody opens it: a heading above many boxes to tick.</summary>
+    public bool IsFolded => Heading is not null && Fields.Count > 1 && Fields.All(field => field.Type == "checkbox");
+}
 
 /// <summary>A form of a tool.</summary>
 /// <param name="Method"><c>get</c> or <c>post</c>.</param>
@@ -56,6 +60,12 @@ public sealed record ToolModel(LayoutModel Layout, string Heading)
     /// <summary>Where to read more, and the other tools.</summary>
     public IReadOnlyList<TextLink> See { get; init; } = [];
 
+    /// <summary>Tools of the same kind; the one whose address this page has is marked.</summary>
+    public IReadOnlyList<TextLink> Tabs { get; init; } = [];
+
+    /// <summary>The address of this page, without arguments; null where no tab can be this page.</summary>
+    public string? Path { get; init; }
+
     /// <summary>What went wrong.</summary>
     public IReadOnlyList<string> Errors { get; init; } = [];
 
@@ -79,6 +89,9 @@ public sealed record ToolModel(LayoutModel Layout, string Heading)
 
     /// <summary>Text shown as it is, such as JSON.</summary>
     public string? Output { get; init; }
+
+    /// <summary>As <see cref="Output"/>, below the forms that asked for it.</summary>
+    public string? FinalOutput { get; init; }
 
     /// <summary>The heading before the tables; null for none.</summary>
     public string? TablesHeading { get; init; }

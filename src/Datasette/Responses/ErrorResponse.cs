@@ -30,14 +30,16 @@ internal static class ErrorResponse
         HttpContext context,
         int status,
         string message,
-        string? title = null
+        string? title = null,
+        ErrorHint? hint = null
     )
     {
         // An unknown path has no more to say than its number.
         message = message == "404" ? "404: there is no page at this address." : message;
         var heading = title ?? (status == StatusCodes.Status403Forbidden ? "Forbidden" : $"Error {status}");
         var layout = await datasette.LayoutAsync(context, heading, "error");
-        return Respond.Html(Error.Create(new ErrorModel(layout, heading, message, status, datasette.UrlPath("/"))), status);
+        var model = new ErrorModel(layout, heading, message, status, datasette.UrlPath("/")) { Hint = hint ?? ErrorHint.None };
+        return Respond.Html(Error.Create(model), status);
     }
 
     /// <summary>The page for a form that another site sent.</summary>

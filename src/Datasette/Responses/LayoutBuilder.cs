@@ -44,6 +44,7 @@ internal sealed class LayoutBuilder(IDatasette app, PageHooks hooks)
             ExtraStyles = Assets("extra_css_urls"),
             ExtraScripts = Assets("extra_js_urls"),
             HomeHref = app.UrlPath("/"),
+            JumpHref = app.UrlPath("/-/jump"),
             LogoutHref = app.UrlPath("/-/logout"),
             Version = ProductInfo.Version,
         };

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.IO.Compression;
 using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using Datasette.Databases;
@@ -15,7 +16,11 @@ internal static class StaticFiles
 
     private static readonly ConditionalWeakTable<DatasettePlugin, ConcurrentDictionary<string, Asset>> OfPlugins = [];
 
-    private sealed record Asset(byte[] Content, string Etag, string Hash);
+    private sealed record Asset(byte[] Content, string Etag, string Hash)
+    {
+        /// <summary>The same, smaller, for those who accept it; null for what does not become smaller.</summary>
+        public byte[]? Zipped { get; init; }
+    }
 
     /// <summary>Address of one of the host's own files, with its hash, so that a browser may keep it for ever.</summary>
     public static string Href(string name) => $"/-/static/{name}?_hash={Load(name)!.Hash}";
@@ -118,9 +123,16 @@ internal static class StaticFiles
 
     private static Response Answer(Asset asset, string name, HttpContext context, string? hash)
     {
-        var unchanged = context.Request.Headers.IfNoneMatch.Contains(asset.Etag);
-        var answer = unchanged ? Respond.Bytes(default, TypeOf(name), 304) : Respond.Bytes(asset.Content, TypeOf(name));
-        return answer.With("ETag", asset.Etag).With("Cache-Control", hash == asset.Hash ? Immutable : null);
+        var zipped = context.Request.Headers.AcceptEncoding.ToString().Contains("gzip", StringComparison.Ordinal) ? asset.Zipped : null;
+        // Other bytes, another tag.
+        var etag = zipped is null ? asset.Etag : asset.Etag[..^1] + "-gzip\"";
+        var unchanged = context.Request.Headers.IfNoneMatch.Contains(etag);
+        var answer = unchanged ? Respond.Bytes(default, TypeOf(name), 304) : Respond.Bytes(zipped ?? asset.Content, TypeOf(name));
+        return answer
+            .With("ETag", etag)
+            .With("Cache-Control", hash == asset.Hash ? Immutable : null)
+            .With("Content-Encoding", zipped is null || unchanged ? null : "gzip")
+            .With("Vary", asset.Zipped is null ? null : "Accept-Encoding");
     }
 
     private static Asset? Load(string name) =>
@@ -135,9 +147,19 @@ internal static class StaticFiles
                 }
                 var content = new byte[stream.Length];
                 stream.ReadExactly(content);
-                return Make(content);
+                return Make(content) with { Zipped = TypeOf(name).StartsWith("text/", StringComparison.Ordinal) ? Zip(content) : null };
             }
         );
+
+    private static byte[] Zip(byte[] content)
+    {
+        using var zipped = new MemoryStream();
+        using (var stream = new GZipStream(zipped, CompressionLevel.SmallestSize))
+        {
+            stream.Write(content);
+        }
+        return zipped.ToArray();
+    }
 
     private static Asset Make(byte[] content)
     {

@@ -31,6 +31,8 @@ internal static class DebugViews
         var layout = await v.App.LayoutAsync(v.Http, "Debug allow rules", "allow-debug");
         var page = new ToolModel(layout, "Debug allow rules")
         {
+            Tabs = await v.AllowedAsync("permissions-debug") ? PermissionViews.Tabs(v) : [],
+            Path = v.App.UrlPath(v.Path),
             Intro = ["Try out different actor and allow combinations."],
             See = [new("Defining permissions with \"allow\" blocks", AllowDocs)],
             Errors = errors,

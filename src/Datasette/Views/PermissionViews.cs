@@ -14,13 +14,18 @@ internal static class PermissionViews
 {
     private const int DefaultSize = 50;
     private const int LargestSize = 200;
+    private static readonly Tool Allowed = new("Allowed resources", "/-/allowed", "Check allowed resources", IsPaged: true);
+    private static readonly Tool Rules = new("Permission rules", "/-/rules", "View permission rules", IsPaged: true);
+    private static readonly Tool Check = new("Permission check", "/-/check", "Check permission", IsPaged: false);
+
+    private sealed record Tool(string Title, string Path, string Submit, bool IsPaged);
 
     /// <summary>What the visitor may do an action to. Needs no right; reasons are for those who debug.</summary>
     public static async Task<IResult> AllowedAsync(ViewContext v)
     {
         if (v.Format is null && !v.Args.Has("action"))
         {
-            return await FormAsync(v, "Allowed resources", "/-/allowed", "Check allowed resources", paged: true);
+            return await PageAsync(v, Allowed, null);
         }
         var action = Action(v);
         var (parent, child) = (NotEmpty(v, "parent"), NotEmpty(v, "child"));
@@ -45,7 +50,7 @@ internal static class PermissionViews
             }
             return (object)item;
         });
-        return await AnswerAsync(v, "Allowed resources", Envelope(v, action, page, size, total, items.ToList()));
+        return await AnswerAsync(v, Allowed, Envelope(v, action, page, size, total, items.ToList()));
     }
 
     /// <summary>All rules about an action for the visitor.</summary>
@@ -54,13 +59,13 @@ internal static class PermissionViews
         await v.EnsureAllowedAsync("permissions-debug");
         if (v.Format is null && !v.Args.Has("action"))
         {
-            return await FormAsync(v, "Permission rules", "/-/rules", "View permission rules", paged: true);
+            return await PageAsync(v, Rules, null);
         }
         var action = Action(v);
         var (page, size) = Paging(v);
         var rules = await v.App.Rights.RulesAsync(action, v.Actor, null, v.Ct);
         var items = rules.Skip((page - 1) * size).Take(size).Select(RuleJson).ToList();
-        return await AnswerAsync(v, "Permission rules", Envelope(v, action, page, size, rules.Count, items));
+        return await AnswerAsync(v, Rules, Envelope(v, action, page, size, rules.Count, items));
     }
 
     /// <summary>One question: may this actor do this?</summary>
@@ -69,7 +74,7 @@ internal static class PermissionViews
         await v.EnsureAllowedAsync("permissions-debug");
         if (v.Format is null && !v.Args.Has("action"))
         {
-            return await FormAsync(v, "Permission check", "/-/check", "Check permission", paged: false);
+            return await PageAsync(v, Check, null);
         }
         var action = Action(v);
         var (parent, child) = (NotEmpty(v, "parent"), NotEmpty(v, "child"));
@@ -78,7 +83,7 @@ internal static class PermissionViews
             throw new DatasetteException(400, "parent must be provided when child is specified");
         }
         var actor = v.Args["actor"] is { Length: > 0 } json ? ParseActor(json) : v.Actor;
-        return await AnswerAsync(v, "Permission check", await ExplainAsync(v, action, actor, parent, child));
+        return await AnswerAsync(v, Check, await ExplainAsync(v, action, actor, parent, child));
     }
 
     /// <summary>The last checks of this process, and a form to ask for any actor.</summary>
@@ -274,28 +279,29 @@ internal static class PermissionViews
         return v.App.UrlPath(args.With("_size", size.ToString(CultureInfo.InvariantCulture)).ToPath(v.Path));
     }
 
-    private static async Task<IResult> AnswerAsync(ViewContext v, string title, JsonMap data)
-    {
-        if (v.Format == "json")
-        {
-            return Respond.Json(data);
-        }
-        var page = await PageAsync(v, title);
-        return Respond.Html(ToolPage.Create(page with { Output = JsonBody.ToText(data, indent: 4) }), 200);
-    }
-
-    private static async Task<IResult> FormAsync(ViewContext v, string title, string path, string submit, bool paged)
+    /// <summary>A tool as a page: its form, and what came out if something was asked.</summary>
+    private static async Task<IResult> PageAsync(ViewContext v, Tool tool, JsonMap? data)
     {
         var fields = new List<ToolField>
         {
             new("action", "select", "Action") { Options = Options(v, v.Args["action"]) },
-            new("parent", "text", "Database"),
-            new("child", "text", "Table or query"),
+            new("parent", "text", "Database", v.Args["parent"] ?? ""),
+            new("child", "text", "Table or query", v.Args["child"] ?? ""),
+            tool.IsPaged
+                ? new("_size", "number", "Page size", v.Args["_size"] ?? "50")
+                : new("actor", "textarea", "Actor, as JSON; blank for yourself", v.Args["actor"] ?? ""),
         };
-        fields.Add(paged ? new("_size", "number", "Page size", "50") : new("actor", "textarea", "Actor, as JSON; blank for yourself"));
-        var page = await PageAsync(v, title);
-        return Respond.Html(ToolPage.Create(page with { Forms = [new("get", v.App.UrlPath(path), submit, [new(null, fields)])] }), 200);
+        var page = await PageAsync(v, tool.Title);
+        page = page with
+        {
+            Forms = [new("get", v.App.UrlPath(tool.Path), tool.Submit, [new(null, fields)])],
+            FinalOutput = data is null ? null : JsonBody.ToText(data, indent: 4),
+        };
+        return Respond.Html(ToolPage.Create(page), 200);
     }
+
+    private static async Task<IResult> AnswerAsync(ViewContext v, Tool tool, JsonMap data) =>
+        v.Format == "json" ? Respond.Json(data) : await PageAsync(v, tool, data);
 
     private static List<OptionModel> Options(ViewContext v, string? selected) =>
         v.App.Actions.Keys.Order(StringComparer.Ordinal).Select(name => new OptionModel(name, name, name == selected)).ToList();
@@ -305,15 +311,19 @@ internal static class PermissionViews
         var layout = await v.App.LayoutAsync(v.Http, title, "permission-tool");
         return new(layout, title)
         {
-            See =
-            [
-                new("Playground", v.App.UrlPath("/-/permissions")),
-                new("Check", v.App.UrlPath("/-/check")),
-                new("Allowed", v.App.UrlPath("/-/allowed")),
-                new("Rules", v.App.UrlPath("/-/rules")),
-                new("Actions", v.App.UrlPath("/-/actions")),
-                new("Allow debug", v.App.UrlPath("/-/allow-debug")),
-            ],
+            Tabs = Tabs(v),
+            Path = v.App.UrlPath(v.Path),
         };
     }
+
+    /// <summary>The permission tools, one beside the other.</summary>
+    public static IReadOnlyList<TextLink> Tabs(ViewContext v) =>
+        [
+            new("Playground", v.App.UrlPath("/-/permissions")),
+            new("Check", v.App.UrlPath("/-/check")),
+            new("Allowed", v.App.UrlPath("/-/allowed")),
+            new("Rules", v.App.UrlPath("/-/rules")),
+            new("Actions", v.App.UrlPath("/-/actions")),
+            new("Allow debug", v.App.UrlPath("/-/allow-debug")),
+        ];
 }

@@ -51,6 +51,9 @@ internal sealed class QueryPageBuilder(ViewContext v, Database database, StoredQ
             Hidden = Hidden(),
             Parameters = names.Select(name => new ParameterModel(name, v.Args[name] ?? "")).ToList(),
             Error = error,
+            Advice = await AdviceAsync(error, place),
+            ParametersHref = stored is null ? v.App.UrlOf(database) + "/-/query/parameters" : null,
+            SaveHref = await SaveHrefAsync(error),
             ErrorPlace = place is { } at && !IsHidden ? Place(at) : null,
             EditHref = await EditHrefAsync(),
             JsonHref = hasRows ? v.PathWithFormat("json") : null,
@@ -69,6 +72,34 @@ internal sealed class QueryPageBuilder(ViewContext v, Database database, StoredQ
         var seconds = (v.App.Settings.SqlTimeLimitMs / 1000.0).ToString("0.###", CultureInfo.InvariantCulture);
         return $"Read-only. Stops after {seconds} s or {Phrases.Number(v.App.Settings.MaxReturnedRows)} rows.";
     }
+
+    /// <summary>A limit says how to go on; a name that does not exist is compared with those that do.</summary>
+    private async Task<string?> AdviceAsync(string? error, int? place)
+    {
+        if (error?.StartsWith("SQL query took too long", StringComparison.Ordinal) == true)
+        {
+            var limit = v.App.Settings.SqlTimeLimitMs;
+            return $"It was stopped after {Phrases.Number(limit)} ms. Narrow it, add an index for what it looks up, or have the server started with "
+                + $"--setting sql_time_limit_ms {(limit * 5).ToString(CultureInfo.InvariantCulture)}.";
+        }
+        if (error is null || place is not { } at || Place(at) is not { Marked: { Length: > 0 } wrong })
+        {
+            return null;
+        }
+        var schema = await database.KnownSchemaAsync(v.Ct);
+        var names =
+            error.StartsWith("no such table", StringComparison.Ordinal)
+                ? schema.Tables.Select(table => table.Name).Concat(schema.Views.Select(view => view.Name))
+            : error.StartsWith("no such column", StringComparison.Ordinal)
+                ? schema.Tables.SelectMany(table => table.ColumnNames).Concat(schema.Views.SelectMany(view => view.ColumnNames)).Distinct()
+            : [];
+        return NearestName.Of(wrong, names) is { } near ? $"Did you mean {near}?" : null;
+    }
+
+    private async Task<string?> SaveHrefAsync(string? error) =>
+        stored is null && error is null && sql.Length > 0 && await v.AllowedAsync("store-query", database.Name)
+            ? QueryArgs.FromPairs([new("sql", sql)]).ToPath(v.App.UrlOf(database) + "/-/queries/store")
+            : null;
 
     private async Task<string> HeadingAsync()
     {

@@ -22,6 +22,8 @@ internal static class TablePageBuilder
         var layout = await LayoutAsync(v, data, metadata, count, alternate);
         var hasRows = data.Page.Rows.Count > 0;
         var expand = labels.Columns.Count > 0 ? "_labels=on" : null;
+        var columns = Columns(v, data, metadata);
+        var faceted = facets.Results.Where(facet => facet.Request.Kind == FacetKind.Column).Select(facet => facet.Request.Column).ToList();
         var model = new TableModel
         {
             Layout = layout,
@@ -33,6 +35,7 @@ internal static class TablePageBuilder
             ColumnDescriptions = metadata.Columns,
             Count = CountText(data, count),
             Conditions = data.Query.HumanDescription,
+            CountHref = data.IsCountTruncated ? await CountHrefAsync(v, data) : null,
             Action = v.App.UrlPath(v.Path),
             Search = data.Query.Search is { } search ? search.Text ?? "" : null,
             Filters = FilterRows(data),
@@ -60,7 +63,10 @@ internal static class TablePageBuilder
                 .ToList(),
             TimedOutFacets = facets.TimedOut,
             Facets = facets.Sorted.Select(facet => Facet(v, facet)).ToList(),
-            Rows = new($"Rows of {data.Name}", Columns(v, data, metadata), Rows(v, data, labels)),
+            FacetLimit = v.App.Settings.FacetTimeLimitMs,
+            UnfilteredHref = data.Query.IsFiltered ? UnfilteredHref(v) : null,
+            Rows = new($"Rows of {data.Name}", columns, Rows(v, data, labels)),
+            Columns = new ColumnPanelBuilder(v, data, columns, faceted).Make(),
             NextHref = data.NextUrl,
             FirstHref = v.Args.Flag("_next") ? v.App.UrlPath(v.Args.Without("_next").ToPath(v.Path)) : null,
             Definition = Extras.Definition(data.Relation),
@@ -207,6 +213,32 @@ internal static class TablePageBuilder
         var args = new List<KeyValuePair<string, string>> { new("sql", data.Query.ReadableSql) };
         args.AddRange(data.Query.Parameters.Select(pair => new KeyValuePair<string, string>(pair.Key, PageToken.Text(pair.Value))));
         return QueryArgs.FromPairs(args).ToPath(v.App.UrlOf(data.Database));
+    }
+
+    /// <summary>The same question without filters, search and page.</summary>
+    private static string UnfilteredHref(ViewContext v) =>
+        v.App.UrlPath(
+            QueryArgs
+                .FromPairs(
+                    v.Args.Pairs.Where(pair =>
+                        TableFilters.IsSpecial(pair.Key)
+                        && !pair.Key.StartsWith("_search", StringComparison.Ordinal)
+                        && pair.Key is not ("_next" or "_where" or "_through")
+                    )
+                )
+                .ToPath(v.Path)
+        );
+
+    /// <summary>Counts all rows, beyond the limit of the page; null without the right to run SQL.</summary>
+    private static async Task<string?> CountHrefAsync(ViewContext v, TableData data)
+    {
+        if (!await v.AllowedAsync("execute-sql", data.Database.Name))
+        {
+            return null;
+        }
+        var args = new List<KeyValuePair<string, string>> { new("sql", "select count(*) " + data.Query.FromSql.TrimEnd()) };
+        args.AddRange(data.Query.FilterParameters.Select(pair => new KeyValuePair<string, string>(pair.Key, PageToken.Text(pair.Value))));
+        return QueryArgs.FromPairs(args).ToPath(v.App.UrlOf(data.Database) + "/-/query");
     }
 
     private static string? Join(string? first, string second) => first is null ? second : first + "&" + second;

@@ -30,7 +30,7 @@ internal static class WriteActions
         [
             new("Alter table", "data-table-action", "alter-table", ApiExplorerView.Call(v, path, example))
             {
-                Description = "Change columns, key and name of this table",
+                Description = "Opens the API explorer with a call that changes columns, key or name",
             },
         ];
     }
@@ -65,11 +65,21 @@ internal static class WriteActions
                 };
             }
             var body = new JsonObject { ["update"] = values };
-            buttons.Add(new("Edit row", "data-row-action", "edit", ApiExplorerView.Call(v, path + "/-/update", body)));
+            buttons.Add(
+                new("Edit row", "data-row-action", "edit", ApiExplorerView.Call(v, path + "/-/update", body))
+                {
+                    Description = "Opens the API explorer with the values of this row",
+                }
+            );
         }
         if (await v.AllowedAsync("delete-row", database.Name, table.Name))
         {
-            buttons.Add(new("Delete row", "data-row-action", "delete", ApiExplorerView.Call(v, path + "/-/delete", new JsonObject())));
+            buttons.Add(
+                new("Delete row", "data-row-action", "delete", ApiExplorerView.Call(v, path + "/-/delete", new JsonObject()))
+                {
+                    Description = "Opens the API explorer with the call that deletes it",
+                }
+            );
         }
         return buttons;
     }
@@ -81,7 +91,7 @@ internal static class WriteActions
             return [];
         }
         var call = ApiExplorerView.Call(v, v.App.UrlOf(database) + "/-/create", ApiExplorerView.NewTable());
-        return [new("Create table", "data-database-action", "create-table", call) { Description = "Make a new table in this database" }];
+        return [new("Create table", "data-database-action", "create-table", call) { Description = "Opens the API explorer with a call that makes a table" }];
     }
 
     /// <summary>Links to pages that write to a database.</summary>

@@ -45,6 +45,7 @@ public sealed class EndToEndTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "U110")]
     public async Task P033_Test_basic_db_level()
     {
         MakeStudents();

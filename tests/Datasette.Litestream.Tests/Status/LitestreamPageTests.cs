@@ -20,6 +20,7 @@ public sealed class LitestreamPageTests
             StyleHref = "/-/static/app.css",
             ScriptHref = "/-/static/app.js",
             HomeHref = "/",
+            JumpHref = "/-/jump",
             LogoutHref = "/-/logout",
             Version = "1.0",
         };
