@@ -18,7 +18,11 @@ public sealed record ColumnChoice(string Name, string Note, bool IsShown, bool I
 /// <param name="Action">Where the form goes.</param>
 /// <param name="Hidden">Arguments that the form keeps.</param>
 /// <param name="Columns">The columns: those shown in their order, then the others.</param>
-public sealed record ColumnPanelModel(string Action, IReadOnlyList<KeyValuePair<string, string>> Hidden, IReadOnlyList<ColumnChoice> Columns)
+public sealed record ColumnPanelModel(
+    string Action,
+    IReadOnlyList<KeyValuePair<string, string>> Hidden,
+    IReadOnlyList<ColumnChoice> Columns
+)
 {
     /// <summary>The name of the database.</summary>
     public required string Database { get; init; }

@@ -21,7 +21,7 @@ public sealed record ToolField(string Name, string Type, string Label, string Va
 public sealed record ToolGroup(string? Heading, IReadOnlyList<ToolField> Fields, int Level = 2)
 {
     /// <summary>Whether it is closed until somebody opens it: a heading above many boxes to tick.</summary>
-    public bool IsFolded => Heading is not null && Fields.Count > 1 && Fields.All(field => field.Type == "checkbox");
+    public bool IsFolded => Heading is not null && Fields.Count > 1 && Fields.All(control => control.Type == "checkbox");
 }
 
 /// <summary>A form of a tool.</summary>
@@ -42,6 +42,17 @@ public sealed record ToolForm(string Method, string Action, string Submit, IRead
 /// <param name="Heading">The heading.</param>
 /// <param name="Links">The links.</param>
 public sealed record ToolLinks(string Heading, IReadOnlyList<TextLink> Links);
+
+/// <summary>One choice among several.</summary>
+/// <param name="Text">What it shows.</param>
+/// <param name="Href">Chooses it, or takes the choice back.</param>
+/// <param name="IsChosen">Whether it is chosen.</param>
+public sealed record ToolChip(string Text, string Href, bool IsChosen);
+
+/// <summary>Choices with a label.</summary>
+/// <param name="Label">What is chosen.</param>
+/// <param name="Items">The choices.</param>
+public sealed record ToolChips(string Label, IReadOnlyList<ToolChip> Items);
 
 /// <summary>A plain table of texts.</summary>
 /// <param name="Id">Its id.</param>
@@ -98,6 +109,9 @@ public sealed record ToolModel(LayoutModel Layout, string Heading)
 
     /// <summary>Tables below the forms; those without rows are left out.</summary>
     public IReadOnlyList<ToolTable> Tables { get; init; } = [];
+
+    /// <summary>Choices below the forms, each group in a line; the chosen ones are marked.</summary>
+    public IReadOnlyList<ToolChips> Chips { get; init; } = [];
 
     /// <summary>Lists of links below the forms.</summary>
     public IReadOnlyList<ToolLinks> Lists { get; init; } = [];

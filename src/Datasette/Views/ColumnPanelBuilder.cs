@@ -14,9 +14,7 @@ internal sealed class ColumnPanelBuilder(ViewContext v, TableData data, IReadOnl
     {
         var visible = shown.Where(column => !column.IsLinkColumn).ToList();
         var rest = TableQueryParser.AllColumns(data.Relation).Where(name => visible.All(column => column.Name != name));
-        var hidden = v
-            .Args.Pairs.Where(pair => pair.Value.Length > 0 && pair.Key is not ("_col" or "_nocol" or "_next"))
-            .ToList();
+        var hidden = v.Args.Pairs.Where(pair => pair.Value.Length > 0 && pair.Key is not ("_col" or "_nocol" or "_next")).ToList();
         return new(
             path,
             hidden,
@@ -25,7 +23,13 @@ internal sealed class ColumnPanelBuilder(ViewContext v, TableData data, IReadOnl
                 {
                     Description = column.Description,
                 }),
-                .. rest.Select(name => new ColumnChoice(name, (data.Relation.Column(name)?.Type ?? "").ToLowerInvariant(), false, false, [])),
+                .. rest.Select(name => new ColumnChoice(
+                    name,
+                    (data.Relation.Column(name)?.Type ?? "").ToLowerInvariant(),
+                    false,
+                    false,
+                    []
+                )),
             ]
         )
         {

@@ -161,7 +161,7 @@ internal static class CreateTokenView
                             new("days", "Expires after X days"),
                         ],
                     },
-                    new("expire_duration", "text", "X"),
+                    new("expire_duration", "text", "X, if it expires: how many minutes, hours or days"),
                 ]
             ),
             new("All databases and tables", Boxes(actions, "all:")),

@@ -16,6 +16,9 @@ internal static class DatabaseView
     private const int ShownQueries = 5;
     private static readonly TimeSpan TableCountLimit = TimeSpan.FromMilliseconds(100);
 
+    /// <summary>For all counts together: many tables on a slow disk must not keep the page.</summary>
+    private static readonly TimeSpan AllCountsLimit = TimeSpan.FromSeconds(2);
+
     public static async Task<IResult> ShowAsync(ViewContext v)
     {
         var database = v.Database;
@@ -54,11 +57,13 @@ internal static class DatabaseView
         var schema = await database.SchemaAsync(v.Ct);
         var allowed = await v.App.Rights.ListAsync("view-table", v.Actor, database.Name, v.Ct, ListedTables);
         var tables = new List<Table>();
+        var began = v.App.Time.GetTimestamp();
         foreach (var resource in allowed)
         {
             if (schema.Table(resource.Child!) is { } table)
             {
-                var count = await TableCounts.OfAsync(v.App, database, table.Name, CountLimit + 1, TableCountLimit, v.Ct);
+                var isLate = v.App.Time.GetElapsedTime(began) > AllCountsLimit;
+                var count = isLate ? null : await TableCounts.OfAsync(v.App, database, table.Name, CountLimit + 1, TableCountLimit, v.Ct);
                 tables.Add(new(table, count, resource.IsPrivate));
             }
         }

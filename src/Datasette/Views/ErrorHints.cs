@@ -51,7 +51,9 @@ internal static class ErrorHints
         var databases = (await app.Rights.ListAsync("view-database", state.Actor, null, ct)).Select(resource => resource.Parent).ToList();
         if (!databases.Contains(name) || app.Databases[name] is not { } database)
         {
-            return status == StatusCodes.Status404NotFound && app.Databases[name] is null ? NoDatabase(app, name, databases) : ErrorHint.None;
+            return status == StatusCodes.Status404NotFound && app.Databases[name] is null
+                ? NoDatabase(app, name, databases)
+                : ErrorHint.None;
         }
         var home = new TextLink($"All tables of {name}", app.UrlOf(database));
         if (parts is [_] or [_, "-", ..])

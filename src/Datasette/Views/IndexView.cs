@@ -18,17 +18,21 @@ internal static class IndexView
     private const int CountLimit = 10_000;
     private static readonly TimeSpan TableCountLimit = TimeSpan.FromMilliseconds(10);
 
+    /// <summary>For the counts of all databases together; those behind are shown without.</summary>
+    private static readonly TimeSpan AllCountsLimit = TimeSpan.FromSeconds(1);
+
     public static async Task<IResult> ShowAsync(ViewContext v)
     {
         await v.EnsureAllowedAsync("view-instance");
         var allowed = await v.App.Rights.ListAsync("view-database", v.Actor, null, v.Ct);
         var tables = (await v.App.Rights.ListAsync("view-table", v.Actor, null, v.Ct)).ToLookup(resource => resource.Parent);
         var list = new List<Entry>();
+        var began = v.App.Time.GetTimestamp();
         foreach (var resource in allowed)
         {
             if (v.App.Databases[resource.Parent] is { } database)
             {
-                list.Add(await SummariseAsync(v, database, resource.IsPrivate, tables[resource.Parent]));
+                list.Add(await SummariseAsync(v, database, resource.IsPrivate, tables[resource.Parent], began));
             }
         }
         var metadata = Metadata.Instance(v.App);
@@ -86,10 +90,16 @@ internal static class IndexView
         public bool HasMore => Visible.Count + Views.Count > ShownTables;
     }
 
-    private static async Task<Entry> SummariseAsync(ViewContext v, Database database, bool isPrivate, IEnumerable<AllowedResource> allowed)
+    private static async Task<Entry> SummariseAsync(
+        ViewContext v,
+        Database database,
+        bool isPrivate,
+        IEnumerable<AllowedResource> allowed,
+        long began
+    )
     {
         var schema = await database.KnownSchemaAsync(v.Ct);
-        var counts = await CountAsync(v, database, schema);
+        var counts = await CountAsync(v, database, schema, began);
         var relationships = v.Args["_sort"] == "relationships" || counts is null;
         var tables = new List<Table>();
         var views = new List<AllowedResource>();
@@ -119,7 +129,7 @@ internal static class IndexView
     }
 
     /// <summary>All counts of a database, or none: a sum of some would mislead.</summary>
-    private static async Task<Dictionary<string, long?>?> CountAsync(ViewContext v, Database database, DatabaseSchema schema)
+    private static async Task<Dictionary<string, long?>?> CountAsync(ViewContext v, Database database, DatabaseSchema schema, long began)
     {
         if (database.IsMutable && database.SizeBytes >= LargestCounted || schema.Tables.Count == 0 || database.IsUnreadable)
         {
@@ -128,6 +138,10 @@ internal static class IndexView
         var counts = new Dictionary<string, long?>(StringComparer.Ordinal);
         foreach (var table in schema.Tables)
         {
+            if (v.App.Time.GetElapsedTime(began) > AllCountsLimit)
+            {
+                return null;
+            }
             var count = await TableCounts.OfAsync(v.App, database, table.Name, CountLimit + 1, TableCountLimit, v.Ct);
             if (count is null)
             {

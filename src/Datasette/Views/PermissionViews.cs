@@ -134,14 +134,15 @@ internal static class PermissionViews
                             ]
                         ),
                     ],
-                    Lists =
+                    TablesHeading = "Recent permission checks",
+                    Chips =
                     [
                         new(
-                            "Recent permission checks",
+                            "Show",
                             [
-                                new("All", address),
-                                new("Without yours", address + "?filter=exclude-yours"),
-                                new("Only yours", address + "?filter=only-yours"),
+                                new("All", address, filter is not ("exclude-yours" or "only-yours")),
+                                new("Without yours", address + "?filter=exclude-yours", filter == "exclude-yours"),
+                                new("Only yours", address + "?filter=only-yours", filter == "only-yours"),
                             ]
                         ),
                     ],
@@ -309,11 +310,7 @@ internal static class PermissionViews
     private static async Task<ToolModel> PageAsync(ViewContext v, string title)
     {
         var layout = await v.App.LayoutAsync(v.Http, title, "permission-tool");
-        return new(layout, title)
-        {
-            Tabs = Tabs(v),
-            Path = v.App.UrlPath(v.Path),
-        };
+        return new(layout, title) { Tabs = Tabs(v), Path = v.App.UrlPath(v.Path) };
     }
 
     /// <summary>The permission tools, one beside the other.</summary>

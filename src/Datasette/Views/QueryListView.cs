@@ -219,15 +219,18 @@ internal static class QueryListView
         {
             links.Add(new("Next page", next));
         }
-        var lists = page.Facets.Select(facet => new ToolLinks(
+        var chips = page.Facets.Select(facet => new ToolChips(
             facet.Title,
-            facet.Items.Select(item => new TextLink($"{item.Label} {item.Count}{(item.IsActive ? " ✖" : "")}", item.Href)).ToList()
+            facet
+                .Items.Select(item => new ToolChip($"{item.Label} {item.Count}{(item.IsActive ? " ✖" : "")}", item.Href, item.IsActive))
+                .ToList()
         ));
         var model = new ToolModel(layout with { AlternateUrl = alternate }, title)
         {
             Intro = links.Count == 0 ? ["No stored query matches."] : [],
             Forms = [new("get", page.Path, "Search", [new(null, [new("q", "search", "Search queries", v.Args["q"] ?? ""), .. hidden])])],
-            Lists = [new("Stored queries", links), .. lists],
+            Chips = chips.ToList(),
+            Lists = links.Count == 0 ? [] : [new("Stored queries", links)],
         };
         return Respond.Html(ToolPage.Create(model), 200).With("Link", HtmlLinks.Alternate(alternate));
     }

@@ -51,10 +51,10 @@ internal sealed class QueryPageBuilder(ViewContext v, Database database, StoredQ
             Hidden = Hidden(),
             Parameters = names.Select(name => new ParameterModel(name, v.Args[name] ?? "")).ToList(),
             Error = error,
-            Advice = await AdviceAsync(error, place),
+            Advice = await AdviceAsync(error),
             ParametersHref = stored is null ? v.App.UrlOf(database) + "/-/query/parameters" : null,
             SaveHref = await SaveHrefAsync(error),
-            ErrorPlace = place is { } at && !IsHidden ? Place(at) : null,
+            ErrorPlace = PlaceOf(error, place) is { } at && !IsHidden ? Place(at) : null,
             EditHref = await EditHrefAsync(),
             JsonHref = hasRows ? v.PathWithFormat("json") : null,
             Formats = hasRows ? Formats.Links(v, Formats.Of(v, database, stored, sql, results!, null)) : [],
@@ -74,7 +74,7 @@ internal sealed class QueryPageBuilder(ViewContext v, Database database, StoredQ
     }
 
     /// <summary>A limit says how to go on; a name that does not exist is compared with those that do.</summary>
-    private async Task<string?> AdviceAsync(string? error, int? place)
+    private async Task<string?> AdviceAsync(string? error)
     {
         if (error?.StartsWith("SQL query took too long", StringComparison.Ordinal) == true)
         {
@@ -82,7 +82,7 @@ internal sealed class QueryPageBuilder(ViewContext v, Database database, StoredQ
             return $"It was stopped after {Phrases.Number(limit)} ms. Narrow it, add an index for what it looks up, or have the server started with "
                 + $"--setting sql_time_limit_ms {(limit * 5).ToString(CultureInfo.InvariantCulture)}.";
         }
-        if (error is null || place is not { } at || Place(at) is not { Marked: { Length: > 0 } wrong })
+        if (error is null || MissingName(error) is not { } wrong)
         {
             return null;
         }
@@ -94,6 +94,32 @@ internal sealed class QueryPageBuilder(ViewContext v, Database database, StoredQ
                 ? schema.Tables.SelectMany(table => table.ColumnNames).Concat(schema.Views.SelectMany(view => view.ColumnNames)).Distinct()
             : [];
         return NearestName.Of(wrong, names) is { } near ? $"Did you mean {near}?" : null;
+    }
+
+    /// <summary>The name that SQLite does not know, without what it was qualified with; null for other errors.</summary>
+    private static string? MissingName(string error)
+    {
+        if (
+            !error.StartsWith("no such table: ", StringComparison.Ordinal)
+            && !error.StartsWith("no such column: ", StringComparison.Ordinal)
+        )
+        {
+            return null;
+        }
+        var name = error[(error.IndexOf(':', StringComparison.Ordinal) + 2)..];
+        name = name.Split(" - ", 2)[0];
+        return name[(name.LastIndexOf('.') + 1)..].Trim('"');
+    }
+
+    /// <summary>SQLite gives no place for a table that does not exist: its name is looked for.</summary>
+    private int? PlaceOf(string? error, int? known)
+    {
+        if (known is not null || error is null || MissingName(error) is not { Length: > 0 } name)
+        {
+            return known;
+        }
+        var at = sql.IndexOf(name, StringComparison.OrdinalIgnoreCase);
+        return at < 0 ? null : at;
     }
 
     private async Task<string?> SaveHrefAsync(string? error) =>

@@ -33,7 +33,11 @@ internal static class QueryView
         catch (DatasetteException e) when (v.Format is null)
         {
             var address = v.App.UrlOf(database);
-            var hint = new ErrorHint(null, [new($"All tables of {database.Name}", address)]) { Sql = sql, SqlAction = address + "/-/query" };
+            var hint = new ErrorHint(null, [new($"All tables of {database.Name}", address)])
+            {
+                Sql = sql,
+                SqlAction = address + "/-/query",
+            };
             return await ErrorResponse.PageAsync(v.App, v.Http, e.Status, e.Message, "Invalid SQL", hint);
         }
         var names = SqlParameters.Names(sql);

@@ -91,7 +91,13 @@ internal static class WriteActions
             return [];
         }
         var call = ApiExplorerView.Call(v, v.App.UrlOf(database) + "/-/create", ApiExplorerView.NewTable());
-        return [new("Create table", "data-database-action", "create-table", call) { Description = "Opens the API explorer with a call that makes a table" }];
+        return
+        [
+            new("Create table", "data-database-action", "create-table", call)
+            {
+                Description = "Opens the API explorer with a call that makes a table",
+            },
+        ];
     }
 
     /// <summary>Links to pages that write to a database.</summary>

@@ -141,7 +141,7 @@ public sealed class KeyboardTests(Site site) : IAsyncLifetime
         var expected = await page.EvaluateAsync<int>(
             """
             () => [...document.querySelectorAll("a[href], button, input, select, textarea, summary, [tabindex='0']")]
-                .filter(e => !e.disabled && e.type !== "hidden" && e.getClientRects().length && e.tabIndex >= 0).length
+                .filter(e => !e.disabled && e.type !== "hidden" && e.checkVisibility() && e.tabIndex >= 0).length
             """
         );
         var seen = new List<string>();

@@ -21,7 +21,8 @@ public sealed class LookTests(Site site)
         await page.Context.DisposeAsync();
     }
 
-    private static Task<string> BackgroundAsync(IPage page) => page.EvaluateAsync<string>("getComputedStyle(document.body).backgroundColor");
+    private static Task<string> BackgroundAsync(IPage page) =>
+        page.EvaluateAsync<string>("getComputedStyle(document.body).backgroundColor");
 
     [Fact]
     public async Task U052_OnAPhone_RowsAreCards_AndColumnsAreReached()

@@ -15,7 +15,8 @@ public sealed class NoScriptTests(Site site) : IAsyncLifetime
 
     public async ValueTask DisposeAsync() => await page.Context.DisposeAsync();
 
-    private async Task<IReadOnlyList<string>> TextsAsync(string column) => await page.Locator($"tbody td.col-{column}").AllInnerTextsAsync();
+    private async Task<IReadOnlyList<string>> TextsAsync(string column) =>
+        await page.Locator($"tbody td.col-{column}").AllInnerTextsAsync();
 
     [Fact]
     public async Task U013_Browse_Sort_Filter_Facet()
@@ -82,7 +83,7 @@ public sealed class NoScriptTests(Site site) : IAsyncLifetime
         var download = await page.RunAndWaitForDownloadAsync(() => page.ClickAsync("text=Export CSV"));
         Assert.Equal("missions.csv", download.SuggestedFilename);
         await page.ClickAsync(".export-links >> text=json");
-        await Expect(page.Locator("body")).ToContainTextAsync("\"ok\": true");
+        await Expect(page.Locator("body")).ToContainTextAsync("\"ok\":true");
     }
 
     [Fact]

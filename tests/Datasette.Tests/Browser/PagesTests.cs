@@ -28,7 +28,7 @@ public sealed partial class PagesTests(Site site, ITestOutputHelper output)
             { "table-values", "/things/things?_facet=kind_id&_facet_array=tags", false, "" },
             { "table-menu", "/things/things", false, "click th[data-column=kind_id] button.col-menu" },
             { "table-columns", "/things/things?_nocol=picture", false, "open column-chooser details" },
-            { "table-empty", "/things/nothing?name=x", false, "" },
+            { "table-empty", "/things/empties?name=x", false, "" },
             { "table-long", "/things/numbers?_next=200", false, "" },
             { "table-wide", "/things/wide", false, "" },
             { "table-pairs", "/things/pairs", true, "" },
@@ -95,7 +95,7 @@ public sealed partial class PagesTests(Site site, ITestOutputHelper output)
         problems.AddRange(await AxeAsync(page, "dark", "color-contrast", "link-in-text-block"));
         await PictureAsync(page, name, "desktop-dark");
         await page.SetViewportSizeAsync(390, 844);
-        problems.AddRange(await AxeAsync(page, "phone", "color-contrast", "target-size", "scrollable-region-focusable"));
+        problems.AddRange(await AxeAsync(page, "phone", "target-size", "scrollable-region-focusable"));
         await PictureAsync(page, name, "phone-dark");
         await page.EmulateMediaAsync(new() { ColorScheme = ColorScheme.Light });
         await PictureAsync(page, name, "phone-light");

@@ -53,7 +53,14 @@ public sealed class Site : IAsyncDisposable
         {
             var actor = new JsonObject { ["a"] = new JsonObject { ["id"] = "root" } };
             var value = new ValueSigner(Secret).Sign(actor.ToJsonString(), "actor");
-            await context.AddCookiesAsync([new() { Name = "ds_actor", Value = value, Url = Address }]);
+            await context.AddCookiesAsync([
+                new()
+                {
+                    Name = "ds_actor",
+                    Value = value,
+                    Url = Address,
+                },
+            ]);
         }
         return await context.NewPageAsync();
     }
@@ -82,10 +89,10 @@ public sealed class Site : IAsyncDisposable
         var metadata = await File.ReadAllTextAsync(Repository.PathOf("samples", "metadata.yaml"), CancellationToken.None);
         metadata = metadata.Replace("databases:\n", "databases:\n" + Queries, StringComparison.Ordinal);
         metadata = metadata.Replace("$PWD/demo/replica", folder.Combine("replica"), StringComparison.Ordinal);
-        await File.WriteAllTextAsync(folder.Combine("datasette.yaml"), metadata, CancellationToken.None);
+        await File.WriteAllTextAsync(folder.Combine("metadata.yaml"), metadata, CancellationToken.None);
         server = TestProcess.Start(
             Repository.ProgramOf("Datasette.Door"),
-            ["serve", "space.db", "things.db", "-c", "datasette.yaml", "--root", "--secret", Secret, "-h", "127.0.0.1", "-p", $"{port}"],
+            ["serve", "space.db", "things.db", "-m", "metadata.yaml", "--root", "--secret", Secret, "-h", "127.0.0.1", "-p", $"{port}"],
             new Dictionary<string, string?> { ["DATASETTE_LOAD_PLUGINS"] = null },
             folder.Path
         );
@@ -151,7 +158,7 @@ public sealed class Site : IAsyncDisposable
         with recursive c(x) as (select 1 union all select x + 1 from c where x < {{LongTableRowsText}}) insert into numbers select x, x / 2.0, x % 3 from c;
         create table wide (id integer primary key, {{WideColumns}});
         insert into wide (id, column_0) values (1, 'first'), (2, 'second');
-        create table nothing (id integer primary key, name text);
+        create table empties (id integer primary key, name text);
         create table pairs (a text, b text, value integer, primary key (a, b));
         insert into pairs values ('x', 'y', 1), ('x/1', 'ü', 2);
         create table no_key (name text, amount integer);

@@ -121,7 +121,10 @@ public sealed class SqlEditorTests(Site site) : IAsyncLifetime
 
     [Theory]
     [InlineData("select 'it''s', \"a b\" from t -- why\nwhere x = 1", "it''s")]
-    [InlineData("with a as (select 1) select count(*), group_concat(x, ',') from a left outer join b on a.x = b.x group by 1", "left outer join")]
+    [InlineData(
+        "with a as (select 1) select count(*), group_concat(x, ',') from a left outer join b on a.x = b.x group by 1",
+        "left outer join"
+    )]
     [InlineData("select case when a then b else c end from t where x in (1, 2, 3) /* ; */ limit 3", "/* ; */")]
     [InlineData("select json_extract(a, '$.b') ->> 'c', :p, -1, 1e5, [a b], `c` from t union all values (1, 2)", "union all")]
     public async Task U071_Format_ChangesOnlySpace(string sql, string kept)
@@ -145,6 +148,10 @@ public sealed class SqlEditorTests(Site site) : IAsyncLifetime
         await Expect(page.Locator("#sql-error")).ToContainTextAsync("no such column: nmae");
         await Expect(page.Locator(".sql-advice")).ToHaveTextAsync("Did you mean name?");
         await Expect(page.Locator("#sql-error-place mark")).ToHaveTextAsync("nmae");
+        await page.GotoAsync("/space/-/query?sql=select+1+from+planetz");
+        await Expect(page.Locator(".sql-advice")).ToHaveTextAsync("Did you mean planets?");
+        await Expect(page.Locator("#sql-error-place mark")).ToHaveTextAsync("planetz");
+        await page.GoBackAsync();
         Assert.Equal("select nmae from planets", await Editor.InputValueAsync());
     }
 

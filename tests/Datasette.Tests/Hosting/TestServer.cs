@@ -17,7 +17,10 @@ internal sealed class TestServer(DatasetteServer server) : IAsyncDisposable
 
     public DatasetteServer Server => server;
 
-    public static async Task<TestServer> StartAsync(ServeOptions options, params DatasettePlugin[] plugins)
+    public static Task<TestServer> StartAsync(ServeOptions options, params DatasettePlugin[] plugins) =>
+        StartAsync(options, TimeProvider.System, plugins);
+
+    public static async Task<TestServer> StartAsync(ServeOptions options, TimeProvider time, params DatasettePlugin[] plugins)
     {
         var started = await DatasetteServer.StartAsync(
             options with
@@ -27,6 +30,7 @@ internal sealed class TestServer(DatasetteServer server) : IAsyncDisposable
             },
             plugins,
             TestContext.Current.CancellationToken,
+            time,
             logging: log => log.SetMinimumLevel(LogLevel.None)
         );
         return new TestServer(started);

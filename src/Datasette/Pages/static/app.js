@@ -163,6 +163,7 @@
       menu.style.top = (fits ? below : Math.max(8, at.top - menu.offsetHeight - 2)) + "px";
     };
     const show = (button, entry, last) => {
+      if (opener) opener.setAttribute("aria-expanded", "false");
       opener = button;
       fill(entry);
       menu.showPopover();
@@ -182,7 +183,7 @@
         if (event.key === "Escape") event.preventDefault();
       } else walk(items(menu), event);
     });
-    window.addEventListener("scroll", (event) => event.target.contains?.(opener) && menu.hidePopover(), { capture: true, passive: true });
+    window.addEventListener("scroll", () => menu.matches(":popover-open") && place(opener), { capture: true, passive: true });
     if (menu.showPopover) {
       for (const head of all("th[data-column]")) {
         const entry = entries.find((other) => other.dataset.column === head.dataset.column);
@@ -195,7 +196,13 @@
           "aria-label": "Menu of column " + head.dataset.column,
         });
         button.innerHTML = '<svg class="icon" aria-hidden="true"><use href="#i-more"/></svg>';
-        button.addEventListener("click", () => show(button, entry));
+        // A press outside closes the menu before the click arrives: the second click on its own button must not open it again.
+        let wasOpen = false;
+        button.addEventListener("pointerdown", () => (wasOpen = opener === button && menu.matches(":popover-open")));
+        button.addEventListener("click", () => {
+          if (!wasOpen) show(button, entry);
+          wasOpen = false;
+        });
         button.addEventListener("keydown", (event) => {
           if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;
           show(button, entry, event.key === "ArrowUp");
@@ -297,6 +304,9 @@
     form.addEventListener("submit", () => {
       const blanks = all(".filter-row", form).filter((row) => row.querySelector("select").value === "");
       leaveOut(blanks.flatMap((row) => all("input, select", row)));
+      const sort = all("[name=_sort], [name=_sort_by_desc]", form);
+      const isAsFound = sort.every((control) => (control.options ? [...control.options].every((o) => o.selected === o.defaultSelected) : control.checked === control.defaultChecked));
+      if (isAsFound && !/[?&]_sort(_desc)?=/.test(location.search)) leaveOut(sort);
       leaveOut(all("[name=_sort], [name=_search]", form).filter((control) => control.value === ""));
     });
   }
@@ -375,7 +385,7 @@
     fill();
   }
 
-  // SQL: completion of names, parameters while typing, layout, Ctrl or Cmd Enter.
+  // SQL: colours, completion of names, parameters while typing, layout, Ctrl or Cmd Enter.
   const keywords = (
     "select from where group by having order limit offset join left inner cross on using as and or not in is null like glob between " +
     "exists case when then else end union all except intersect with recursive values distinct asc desc cast over partition filter " +
@@ -426,7 +436,7 @@
 
   const format = (sql) => {
     const heads = /^(select|from|where|group|having|order|limit|union|except|intersect|with|values|window|insert|update|set|delete|returning)$/i;
-    const joins = /^(join|left|right|full|inner|cross|natural)$/i;
+    const joins = /^(join|left|right|full|inner|outer|cross|natural)$/i;
     const lines = [""];
     const levels = [{ indent: 0, isQuery: true, head: "" }];
     let previous = "";
@@ -447,11 +457,12 @@
       if (token === "(") {
         const isQuery = next === "select" || next === "with" || next === "values";
         write("(", /[\p{L}\p{N}_"\]]$/u.test(previous) && !/^(in|as|and|or|not|on|from|join|values|where|exists|over|then|when|else|select)$/i.test(previous));
-        levels.push({ indent: level().indent + (isQuery ? 1 : 0), isQuery, head: "" });
+        const outer = /^ */.exec(lines[lines.length - 1])[0].length / 2;
+        levels.push({ indent: outer + 1, outer, isQuery, head: "" });
         if (isQuery) newLine(0);
       } else if (token === ")") {
-        const { isQuery } = levels.length > 1 ? levels.pop() : level();
-        if (isQuery) newLine(0);
+        const closed = levels.length > 1 ? levels.pop() : {};
+        if (closed.isQuery) lines.push("  ".repeat(closed.outer));
         write(")", true);
       } else if (token === "," && inQuery && /^(select|group|order|set|with|values)$/.test(level().head)) {
         write(",", true);
@@ -481,26 +492,62 @@
     return lines.filter((line) => line.trim() !== "").map((line) => line.trimEnd()).join("\n");
   };
 
+  // Colours come from a copy of the text that lies under the editor; the editor's own letters are not painted.
+  const colour = (editor) => {
+    const copy = make("pre", { class: "sql-colours", "aria-hidden": "true" });
+    const box = make("div", { class: "sql-box" });
+    editor.replaceWith(box);
+    box.append(copy, editor);
+    const clause = /^(insert|into|update|set|delete|create|table|view|index|alter|add|drop|column|rename|to|primary|key|references|default|unique|returning)$/;
+    const kind = (token) =>
+      /^['"`[]/.test(token) ? "text"
+      : /^(--|\/\*)/.test(token) ? "note"
+      : /^[:@$]\w/.test(token) ? "given"
+      : /^\d/.test(token) ? "number"
+      : keywords.includes(token.toLowerCase()) || clause.test(token.toLowerCase()) ? "word"
+      : "";
+    const paint = () => {
+      const text = editor.value;
+      const parts = [];
+      let from = 0;
+      // A very long text stays in one colour, so that typing stays quick.
+      for (const match of text.length < 20_000 ? text.matchAll(tokens) : []) {
+        const name = kind(match[0]);
+        if (name === "") continue;
+        parts.push(text.slice(from, match.index), make("span", { class: "sql-" + name }, match[0]));
+        from = match.index + match[0].length;
+      }
+      copy.replaceChildren(...parts, text.slice(from) + "\n");
+      copy.scrollTop = editor.scrollTop;
+    };
+    editor.addEventListener("input", paint);
+    editor.addEventListener("scroll", () => (copy.scrollTop = editor.scrollTop), { passive: true });
+    window.addEventListener("pageshow", paint);
+    paint();
+  };
+
   for (const editor of all('textarea[name="sql"]')) {
     const form = editor.form;
+    colour(editor);
     const base = form.getAttribute("action").split("/-/")[0];
     const list = make("div", { class: "completions", role: "listbox", id: "completions", "aria-label": "Names", hidden: "" });
     document.body.append(list);
     for (const [name, value] of Object.entries({ "aria-autocomplete": "list", "aria-controls": "completions", autocapitalize: "off", autocomplete: "off" })) {
       editor.setAttribute(name, value);
     }
-    let tables = null;
+    let tables = [];
+    let loading = null;
     let state = null;
     let chosen = -1;
     let isWalked = false;
-    const load = async () => {
-      if (tables) return;
-      tables = [];
-      try {
-        tables = await names(base);
-      } catch {
-        // Whoever may not read the schema still gets the words of SQL.
-      }
+    let isOurs = false;
+    // Whoever may not read the schema still gets the words of SQL.
+    const load = () => (loading ??= names(base).then((found) => (tables = found), () => {}));
+    // The editor's own undo keeps working.
+    const insert = (text) => {
+      isOurs = true;
+      if (!document.execCommand("insertText", false, text)) editor.setRangeText(text, editor.selectionStart, editor.selectionEnd, "end");
+      isOurs = false;
     };
     const close = () => {
       state = null;
@@ -541,7 +588,7 @@
       say(`${state.matches.length} names`);
     };
     const suggest = (isAsked) => {
-      state = editor.selectionStart === editor.selectionEnd ? completions(editor.value, editor.selectionStart, tables || []) : null;
+      state = editor.selectionStart === editor.selectionEnd ? completions(editor.value, editor.selectionStart, tables) : null;
       if (state && state.matches.length > 0 && (isAsked || state.isDotted || state.word.length > 1)) show();
       else close();
     };
@@ -550,17 +597,17 @@
       close();
       editor.focus();
       editor.setSelectionRange(editor.selectionStart - word.length, editor.selectionStart);
-      // The editor's own undo keeps working.
-      if (!document.execCommand("insertText", false, matches[chosen].value)) editor.setRangeText(matches[chosen].value, editor.selectionStart, editor.selectionEnd, "end");
-      close();
+      insert(matches[chosen].value);
     };
     editor.addEventListener("focus", load);
     editor.addEventListener("input", async (event) => {
+      if (isOurs) return;
       await load();
       if (event.inputType !== "insertFromPaste" && editor === document.activeElement) suggest(false);
     });
     editor.addEventListener("blur", () => setTimeout(() => document.activeElement !== editor && close(), 150));
     editor.addEventListener("click", close);
+    window.addEventListener("resize", close);
     list.addEventListener("mousedown", (event) => {
       const option = event.target.closest("[role=option]");
       event.preventDefault();
@@ -600,7 +647,7 @@
         editor.focus();
         editor.select();
         const text = format(editor.value);
-        if (!document.execCommand("insertText", false, text)) editor.value = text;
+        insert(text);
         editor.rows = Math.min(24, Math.max(editor.rows, text.split("\n").length + 1));
         close();
       });
