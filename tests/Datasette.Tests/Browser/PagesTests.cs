@@ -11,7 +11,7 @@ namespace Datasette.Tests.Browser;
 /// schemes is left in <c>artifacts/screenshots</c>, to be looked at.
 /// </summary>
 [Collection(nameof(BrowserTests))]
-public sealed partial class PagesTests(Site site, ITestOutputHelper output)
+public sealed partial class PagesTests(Site site)
 {
     private static readonly string Pictures = Repository.PathOf("artifacts", "screenshots");
 
@@ -213,11 +213,9 @@ public sealed partial class PagesTests(Site site, ITestOutputHelper output)
             """
         );
 
-    private async Task PictureAsync(IPage page, string name, string kind)
+    private static async Task PictureAsync(IPage page, string name, string kind)
     {
         Directory.CreateDirectory(Pictures);
-        var path = Path.Combine(Pictures, $"{name}-{kind}.png");
-        await page.ScreenshotAsync(new() { Path = path, FullPage = true });
-        output.WriteLine(path);
+        await page.ScreenshotAsync(new() { Path = Path.Combine(Pictures, $"{name}-{kind}.png"), FullPage = true });
     }
 }

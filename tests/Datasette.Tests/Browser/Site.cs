@@ -48,7 +48,7 @@ public sealed class Site : IAsyncDisposable
                 ColorScheme = ColorScheme.Light,
             }
         );
-        context.SetDefaultTimeout(10_000);
+        context.SetDefaultTimeout(30_000);
         if (isRoot)
         {
             var actor = new JsonObject { ["a"] = new JsonObject { ["id"] = "root" } };
@@ -87,15 +87,31 @@ public sealed class Site : IAsyncDisposable
         Make("space.db", await File.ReadAllTextAsync(Repository.PathOf("samples", "space.sql"), CancellationToken.None));
         Make("things.db", ThingsSql);
         var metadata = await File.ReadAllTextAsync(Repository.PathOf("samples", "metadata.yaml"), CancellationToken.None);
-        metadata = metadata.Replace("databases:\n", "databases:\n" + Queries, StringComparison.Ordinal);
         metadata = metadata.Replace("$PWD/demo/replica", folder.Combine("replica"), StringComparison.Ordinal);
         await File.WriteAllTextAsync(folder.Combine("metadata.yaml"), metadata, CancellationToken.None);
+        await File.WriteAllTextAsync(folder.Combine("queries.yaml"), Queries, CancellationToken.None);
         server = TestProcess.Start(
             Repository.ProgramOf("Datasette.Door"),
-            ["serve", "space.db", "things.db", "-m", "metadata.yaml", "--root", "--secret", Secret, "-h", "127.0.0.1", "-p", $"{port}"],
+            [
+                "serve",
+                "space.db",
+                "things.db",
+                "-m",
+                "metadata.yaml",
+                "-c",
+                "queries.yaml",
+                "--root",
+                "--secret",
+                Secret,
+                "-h",
+                "127.0.0.1",
+                "-p",
+                $"{port}",
+            ],
             new Dictionary<string, string?> { ["DATASETTE_LOAD_PLUGINS"] = null },
             folder.Path
         );
+        Assertions.SetDefaultExpectTimeout(20_000);
         playwright = await Playwright.CreateAsync();
         browser = await playwright.Chromium.LaunchAsync(
             new()
@@ -127,6 +143,7 @@ public sealed class Site : IAsyncDisposable
     }
 
     private const string Queries = """
+        databases:
           things:
             queries:
               tagged:
@@ -140,7 +157,6 @@ public sealed class Site : IAsyncDisposable
               secret:
                 sql: select 1 as one
                 hide_sql: true
-
         """;
 
     /// <summary>All kinds of values, a table that is too long to count, one with many columns, one without rows, compound keys.</summary>
