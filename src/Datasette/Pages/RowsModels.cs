@@ -46,6 +46,9 @@ public sealed record ColumnModel(string Name, string Class)
     /// <summary>The declared type.</summary>
     public string Type { get; init; } = "";
 
+    /// <summary>Whether all that is shown of it are numbers; said only where no type is known.</summary>
+    public bool IsNumeric { get; init; }
+
     /// <summary>Whether it must have a value.</summary>
     public bool IsNotNull { get; init; }
 

@@ -226,7 +226,16 @@ internal sealed class QueryPageBuilder(ViewContext v, Database database, StoredQ
             Limit = v.App.Settings.TruncateCellsHtml,
             Columns = results.Columns,
         };
-        var columns = results.Columns.Select(name => new ColumnModel(name, Cells.Class(name))).ToList();
+        var columns = results
+            .Columns.Select(
+                (name, i) =>
+                    new ColumnModel(name, Cells.Class(name))
+                    {
+                        IsNumeric =
+                            results.Rows.All(row => row[i] is null or long or double) && results.Rows.Any(row => row[i] is not null),
+                    }
+            )
+            .ToList();
         var rows = results
             .Rows.Select(row =>
             {
