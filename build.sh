@@ -262,6 +262,12 @@ TEXT
 
 bench() {
     need_dotnet
+    if [ "${1:-}" = host ]; then
+        shift
+        dotnet build bench/Datasette.Benchmarks --configuration Release --verbosity quiet
+        publish_one datasette artifacts/bench
+        exec artifacts/bin/Datasette.Benchmarks/release/Datasette.Benchmarks "$@"
+    fi
     dotnet build bench/Litestream.Benchmarks --configuration Release --verbosity quiet
     # These measure the program as it is delivered.
     case "${1:-}" in latency | idle | snapshot | restore | slowstore) publish_one litestream artifacts/bench ;; esac

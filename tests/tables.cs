@@ -158,7 +158,7 @@ internal sealed partial class Evidence
         var replay = _tests.Values.FirstOrDefault(t => t.Name == ReplayTest);
         if (replay is null || !Directory.Exists(recordings))
             return;
-        var unproved = new[] { "not-yet.txt", "deviations.txt" }.SelectMany(list => Lines(Path.Combine(folder, list))).ToHashSet();
+        var unproved = Lines(Path.Combine(folder, "deviations.txt")).ToHashSet();
         var lines = Directory
             .GetFiles(recordings, "*.jsonl")
             .SelectMany(file =>

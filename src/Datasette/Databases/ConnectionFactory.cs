@@ -28,7 +28,11 @@ internal sealed class ConnectionFactory(string name, DatabaseKind kind, string l
     private const int DbConfigTrustedSchema = 1017;
     private const int LimitLength = 0;
 
-    static ConnectionFactory() => Batteries_V2.Init();
+    static ConnectionFactory()
+    {
+        NativeSqlite.BindNow();
+        Batteries_V2.Init();
+    }
 
     /// <summary>Statements that run on every new reader, such as ATTACH. Set before the first one opens.</summary>
     public IReadOnlyList<string> ReaderSetup { get; set; } = [];
@@ -115,7 +119,8 @@ internal sealed class ConnectionFactory(string name, DatabaseKind kind, string l
 
         _ = raw.sqlite3_limit(db, LimitLength, options.MaxResultBytes);
         // After the hooks: what a hook sets up may need to write to a memory database, what a visitor runs may not.
-        _ = raw.sqlite3_db_config(db, DbConfigTrustedSchema, 0, out _);
+        // Who loads an extension wants its functions in views, too.
+        _ = raw.sqlite3_db_config(db, DbConfigTrustedSchema, options.Extensions.Count > 0 ? 1 : 0, out _);
         SqlStatement.Execute(connection, "PRAGMA query_only=1");
     }
 

@@ -113,7 +113,7 @@ public sealed class Database : IAsyncDisposable
         try
         {
             return await _readers.RunAsync(
-                c => ReadAll(c, sql, parameters, maxRows, _options.MaxResultBytes),
+                reader => ReadAll(reader, sql, parameters, maxRows, _options.MaxResultBytes),
                 sql,
                 timeLimit ?? _options.TimeLimit,
                 ct
@@ -135,7 +135,54 @@ public sealed class Database : IAsyncDisposable
     /// <param name="timeLimit">Limit for the whole work; null takes <see cref="TimeLimit"/>.</param>
     /// <param name="ct">Stops it, also in the middle of a statement.</param>
     public Task<T> ReadAsync<T>(Func<SqliteConnection, T> read, TimeSpan? timeLimit = null, CancellationToken ct = default) =>
-        _readers.RunAsync(read, "", timeLimit ?? _options.TimeLimit, ct);
+        _readers.RunAsync(reader => read(reader.Connection), "", timeLimit ?? _options.TimeLimit, ct);
+
+    /// <summary>What stays true as long as nobody writes. Ask for the epoch by <see cref="EpochAsync"/>.</summary>
+    internal Memory Memory { get; } = new();
+
+    /// <summary>Looks whether anybody has written, this process or another, and tells the epoch of what is known.</summary>
+    /// <remarks>As fresh as a query at this moment would be. A reader that never looked before cannot tell, so a new epoch begins with it.</remarks>
+    internal async ValueTask<long> EpochAsync(CancellationToken ct)
+    {
+        if (_kind == DatabaseKind.File && IsMutable)
+        {
+            await _readers.RunAsync(LookForChanges, "", _options.TimeLimit, ct);
+        }
+
+        return Memory.Epoch;
+    }
+
+    /// <summary>What is known under a key, or what is found now; null is found anew each time.</summary>
+    /// <param name="key">See <see cref="Memory.Key"/>.</param>
+    /// <param name="find">Must read this database only, and nothing that changes by itself, such as the time.</param>
+    /// <param name="ct">Stops it.</param>
+    internal async ValueTask<T> RememberAsync<T>(string key, Func<Task<T>> find, CancellationToken ct)
+    {
+        var epoch = await EpochAsync(ct);
+        if (!Memory.TryGet<T>(key, epoch, out var value))
+        {
+            value = await find();
+            if (value is not null)
+            {
+                Memory.Keep(key, epoch, value);
+            }
+        }
+
+        return value;
+    }
+
+    private bool LookForChanges(ReadConnection reader)
+    {
+        var version = reader.Use("PRAGMA data_version", null, statement => statement.Step() ? (long)statement.Value(0)! : 0);
+        var isNew = reader.DataVersion != version;
+        if (isNew)
+        {
+            reader.DataVersion = version;
+            Memory.Forget();
+        }
+
+        return isNew;
+    }
 
     /// <summary>What a statement would touch; it is prepared, never run.</summary>
     /// <param name="sql">One statement, reading or writing.</param>
@@ -170,7 +217,7 @@ public sealed class Database : IAsyncDisposable
         const int BatchRows = 256;
         var limit = timeLimit ?? _options.TimeLimit;
         using var reader = await Task.Run(_readers.OpenOwn, ct);
-        using var statement = reader.Run(c => SqlStatement.Prepare(c, sql), sql, limit, ct);
+        using var statement = reader.Run(r => SqlStatement.Prepare(r.Connection, sql), sql, limit, ct);
         statement.BindAll(parameters);
         yield return statement.ColumnNames();
         while (true)
@@ -223,7 +270,7 @@ public sealed class Database : IAsyncDisposable
 
             var lookedAt = _options.Time.GetTimestamp();
             LookAtFile();
-            var schema = await _readers.RunAsync(ReadSchema, "", SchemaReader.TimeLimit, ct);
+            var schema = await _readers.RunAsync(r => ReadSchema(r.Connection), "", SchemaReader.TimeLimit, ct);
             _schema = schema;
             Volatile.Write(ref _schemaLookedAt, lookedAt);
             return schema;
@@ -325,7 +372,7 @@ public sealed class Database : IAsyncDisposable
     }
 
     private static QueryResults ReadAll(
-        SqliteConnection connection,
+        ReadConnection reader,
         string sql,
         IReadOnlyDictionary<string, object?>? parameters,
         int? maxRows,
@@ -333,11 +380,16 @@ public sealed class Database : IAsyncDisposable
     )
     {
         var start = Stopwatch.GetTimestamp();
-        using var statement = SqlStatement.Prepare(connection, sql);
-        statement.BindAll(parameters);
-        var rows = NextRows(statement, maxRows ?? int.MaxValue, maxBytes);
-        var isTruncated = rows.Count == maxRows && statement.Step();
-        return new QueryResults(statement.ColumnNames(), rows, isTruncated, Stopwatch.GetElapsedTime(start));
+        return reader.Use(
+            sql,
+            parameters,
+            statement =>
+            {
+                var rows = NextRows(statement, maxRows ?? int.MaxValue, maxBytes);
+                var isTruncated = rows.Count == maxRows && statement.Step();
+                return new QueryResults(statement.ColumnNames(), rows, isTruncated, Stopwatch.GetElapsedTime(start));
+            }
+        );
     }
 
     private static List<object?[]> NextRows(SqlStatement statement, int count, long maxBytes)
@@ -397,6 +449,7 @@ public sealed class Database : IAsyncDisposable
             _readers.Clear();
             _writes.Reopen();
             _schema = null;
+            Memory.Forget();
         }
 
         _identity = identity;
@@ -436,6 +489,7 @@ public sealed class Database : IAsyncDisposable
     private void OnCommitted()
     {
         Volatile.Write(ref _schemaLookedAt, 0);
+        Memory.Forget();
         Committed?.Invoke(this);
     }
 

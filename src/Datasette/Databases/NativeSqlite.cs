@@ -11,6 +11,40 @@ internal static partial class NativeSqlite
     public const int DefaultAutoCheckpointPages = 1000;
 
     private const int FileControlPersistWal = 10;
+    private const int BindAllNow = 2;
+
+    /// <summary>Loads the library with all its symbols bound. To be called before anything else uses SQLite; later it does nothing.</summary>
+    /// <remarks>
+    /// Left to itself the runtime loads it with lazy binding. An extension such as mod_spatialite then brings SQLite of the system along, and
+    /// what was not bound yet is bound to that one: two versions work on one database, which ends in wrong answers or a damaged file.
+    /// </remarks>
+    public static void BindNow()
+    {
+        if (!OperatingSystem.IsLinux())
+        {
+            return;
+        }
+
+        var folders = (AppContext.GetData("NATIVE_DLL_SEARCH_DIRECTORIES") as string ?? "")
+            .Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries)
+            .Append(AppContext.BaseDirectory)
+            .Append(Path.Combine(AppContext.BaseDirectory, "runtimes", RuntimeInformation.RuntimeIdentifier, "native"));
+        foreach (var file in folders.Select(folder => Path.Combine(folder, "libe_sqlite3.so")).Where(File.Exists))
+        {
+            try
+            {
+                if (Open(file, BindAllNow) != 0)
+                {
+                    return;
+                }
+            }
+            catch (Exception e) when (e is DllNotFoundException or EntryPointNotFoundException)
+            {
+                // A C library of another kind: then extensions have to live with lazy binding.
+                return;
+            }
+        }
+    }
 
     public static void SetAutoCheckpoint(SqliteConnection connection, int pages)
     {
@@ -41,6 +75,9 @@ internal static partial class NativeSqlite
         GC.KeepAlive(db);
         return offset;
     }
+
+    [DllImport("libc", EntryPoint = "dlopen", CharSet = CharSet.Ansi, BestFitMapping = false, ThrowOnUnmappableChar = true)]
+    private static extern nint Open(string file, int mode);
 
     [DllImport("e_sqlite3", EntryPoint = "sqlite3_error_offset")]
     private static extern int ErrorOffsetOf(nint db);

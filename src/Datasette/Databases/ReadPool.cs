@@ -18,7 +18,7 @@ internal sealed class ReadPool(ConnectionFactory factory, int size, TimeProvider
     /// <param name="limit">Longest time inside SQLite.</param>
     /// <param name="ct">Stops waiting, and stops SQLite in the middle of a statement.</param>
     /// <exception cref="QueryInterruptedException">The limit passed.</exception>
-    public async Task<T> RunAsync<T>(Func<SqliteConnection, T> work, string sql, TimeSpan limit, CancellationToken ct)
+    public async Task<T> RunAsync<T>(Func<ReadConnection, T> work, string sql, TimeSpan limit, CancellationToken ct)
     {
         await _free.WaitAsync(ct);
         try
@@ -96,6 +96,7 @@ internal sealed class ReadConnection : IDisposable
     private const int InstructionsPerLook = 1000;
 
     private readonly TimeProvider _time;
+    private readonly StatementCache _statements;
     private readonly delegate_progress _look;
     private readonly strdelegate_authorizer _authorize = ReadAuthorizer.Decide;
     private long _deadline = long.MaxValue;
@@ -106,6 +107,7 @@ internal sealed class ReadConnection : IDisposable
     {
         Connection = connection;
         _time = time;
+        _statements = new StatementCache(connection);
         _look = Look;
         raw.sqlite3_progress_handler(connection.Handle!, InstructionsPerLook, _look, null);
         _ = raw.sqlite3_set_authorizer(connection.Handle!, _authorize, null);
@@ -116,7 +118,28 @@ internal sealed class ReadConnection : IDisposable
     /// <summary>Which setting-up of the pool it was opened under.</summary>
     public int Generation { get; init; }
 
-    public T Run<T>(Func<SqliteConnection, T> work, string sql, TimeSpan limit, CancellationToken ct)
+    /// <summary>What SQLite said last about changes by others; null before it was asked.</summary>
+    public long? DataVersion { get; set; }
+
+    /// <summary>Runs one statement, kept prepared for the next time.</summary>
+    public T Use<T>(string sql, IReadOnlyDictionary<string, object?>? parameters, Func<SqlStatement, T> use)
+    {
+        var statement = _statements.Take(sql);
+        try
+        {
+            statement.BindAll(parameters);
+            var value = use(statement);
+            _statements.Return(statement);
+            return value;
+        }
+        catch
+        {
+            statement.Dispose();
+            throw;
+        }
+    }
+
+    public T Run<T>(Func<ReadConnection, T> work, string sql, TimeSpan limit, CancellationToken ct)
     {
         ct.ThrowIfCancellationRequested();
         _ct = ct;
@@ -127,7 +150,7 @@ internal sealed class ReadConnection : IDisposable
                 : _time.GetTimestamp() + (long)(limit.TotalSeconds * _time.TimestampFrequency);
         try
         {
-            return work(Connection);
+            return work(this);
         }
         catch (SqliteException e) when (e.SqliteErrorCode == raw.SQLITE_INTERRUPT)
         {
@@ -141,7 +164,11 @@ internal sealed class ReadConnection : IDisposable
         }
     }
 
-    public void Dispose() => Connection.Dispose();
+    public void Dispose()
+    {
+        _statements.Dispose();
+        Connection.Dispose();
+    }
 
     private int Look(object? state)
     {

@@ -11,6 +11,7 @@ public sealed class SqlStatement : IDisposable
 {
     private readonly sqlite3 _db;
     private readonly sqlite3_stmt _statement;
+    private bool _isRunning;
 
     private SqlStatement(sqlite3 db, sqlite3_stmt statement, string sql)
     {
@@ -24,7 +25,7 @@ public sealed class SqlStatement : IDisposable
     public string Sql { get; }
 
     /// <summary>Number of result columns; 0 for statements that return nothing.</summary>
-    public int ColumnCount { get; }
+    public int ColumnCount { get; private set; }
 
     /// <summary>True when it changes nothing in the database, directly.</summary>
     public bool IsReadOnly => raw.sqlite3_stmt_readonly(_statement) != 0;
@@ -157,6 +158,13 @@ public sealed class SqlStatement : IDisposable
     public bool Step()
     {
         var rc = raw.sqlite3_step(_statement);
+        if (!_isRunning)
+        {
+            // SQLite prepares a statement anew when the schema has changed, and then select * may have other columns.
+            _isRunning = true;
+            ColumnCount = raw.sqlite3_column_count(_statement);
+        }
+
         return rc switch
         {
             raw.SQLITE_ROW => true,
@@ -166,7 +174,11 @@ public sealed class SqlStatement : IDisposable
     }
 
     /// <summary>Makes the statement ready to run again; bound values stay.</summary>
-    public void Reset() => raw.sqlite3_reset(_statement);
+    public void Reset()
+    {
+        _isRunning = false;
+        _ = raw.sqlite3_reset(_statement);
+    }
 
     /// <summary>Names of the result columns.</summary>
     public string[] ColumnNames()

@@ -77,6 +77,7 @@ internal sealed class DatasetteRoutes
         Add($"^{Db}/-/execute-write$", "GET POST", ExecuteWriteView.ShowAsync);
         Get($"^{Db}/-/execute-write/analyze$", ExecuteWriteView.AnalyzeAsync);
         Post($"^{Db}/-/create$", CreateTableView.PostAsync);
+        Get($"^{Db}/-/foreign-key-targets$", ForeignKeyViews.TargetsAsync);
         Get($"^{Db}/-/query{Format}$", QueryView.ShowAsync, "GET, HEAD");
         Get($"^{Db}/-/query/parameters$", QueryView.ParametersAsync);
         Get($"^{Table}/-/definition$", QueryView.DefinitionAsync);
@@ -91,20 +92,28 @@ internal sealed class DatasetteRoutes
         Post($"^{Table}/-/insert$", WriteViews.InsertAsync);
         Post($"^{Table}/-/upsert$", WriteViews.UpsertAsync);
         Post($"^{Table}/-/set-column-type$", SetColumnTypeView.PostAsync);
+        Post($"^{Table}/-/alter$", AlterTableView.PostAsync);
+        Get($"^{Table}/-/foreign-key-suggestions$", ForeignKeyViews.SuggestionsAsync);
         Post($"^{Table}/-/drop$", DropTableView.PostAsync);
         Post($"^{Row}/-/update$", RowWriteViews.UpdateAsync);
         Post($"^{Row}/-/delete$", RowWriteViews.DeleteAsync);
     }
 
     /// <summary>A pattern and who answers it. No methods: the handler decides itself.</summary>
-    private sealed record Route(Regex Pattern, string Methods, string? Allow, Func<ViewContext, Task<IResult>> Handler);
+    /// <param name="Pattern">What the path must match.</param>
+    /// <param name="Part">A part that every such path has, so that most others need no look at the pattern.</param>
+    /// <param name="Methods">Which methods it answers, with blanks between.</param>
+    /// <param name="Allow">What OPTIONS tells.</param>
+    /// <param name="Handler">Who answers.</param>
+    private sealed record Route(Regex Pattern, string Part, string Methods, string? Allow, Func<ViewContext, Task<IResult>> Handler);
 
     public Task<IResult> AnswerAsync(DatasetteApp app, HttpContext context, RequestState state)
     {
         foreach (var route in routes)
         {
-            var match = route.Pattern.Match(state.Path);
-            if (!match.Success)
+            if (
+                !state.Path.Contains(route.Part, StringComparison.Ordinal) || route.Pattern.Match(state.Path) is not { Success: true } match
+            )
             {
                 continue;
             }
@@ -131,7 +140,7 @@ internal sealed class DatasetteRoutes
         {
             try
             {
-                routes.Add(new(Compile(route.Pattern), "", null, v => AnswerOfAsync(plugin, route, v)));
+                routes.Add(new(Compile(route.Pattern), "", "", null, v => AnswerOfAsync(plugin, route, v)));
             }
             catch (RegexParseException e)
             {
@@ -169,7 +178,32 @@ internal sealed class DatasetteRoutes
     private void Post(string pattern, Func<ViewContext, Task<IResult>> view) => Add(pattern, "POST", view);
 
     private void Add(string pattern, string methods, Func<ViewContext, Task<IResult>> view, string? allow = null) =>
-        routes.Add(new(Compile(pattern), methods, allow, view));
+        routes.Add(new(Compile(pattern), PartOf(pattern), methods, allow, view));
+
+    /// <summary>The letters at the start of a pattern, or behind the database, table or row that it starts with.</summary>
+    private static string PartOf(string pattern)
+    {
+        if (pattern.Contains('|', StringComparison.Ordinal))
+        {
+            return "";
+        }
+        var start = 1;
+        foreach (var segment in new[] { Row, Table, Db })
+        {
+            if (pattern.AsSpan(1).StartsWith(segment))
+            {
+                start += segment.Length;
+                break;
+            }
+        }
+        var end = start;
+        while (end < pattern.Length && (char.IsAsciiLetter(pattern[end]) || pattern[end] is '/' or '-'))
+        {
+            end++;
+        }
+        // A letter before ? or * need not be there.
+        return end < pattern.Length && pattern[end] is '?' or '*' or '{' ? pattern[start..(end - 1)] : pattern[start..end];
+    }
 
     private static Regex Compile(string pattern) => new(pattern, RegexOptions.CultureInvariant, TimeSpan.FromSeconds(1));
 

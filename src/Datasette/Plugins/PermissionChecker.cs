@@ -27,6 +27,7 @@ internal sealed class PermissionChecker(
 )
 {
     private const int RememberedChecks = 200;
+    private static readonly TimeSpan LongestAnswer = TimeSpan.FromSeconds(1);
     private readonly ConcurrentQueue<PermissionCheck> recent = new();
 
     /// <summary>The last questions, the newest first.</summary>
@@ -42,7 +43,7 @@ internal sealed class PermissionChecker(
             await RequirementsAsync(known, actor, cancellationToken),
             resource ?? Resource.Global
         );
-        var isAllowed = await AskAsync(question, cancellationToken) is { Count: > 0 } rows && rows[0][0] is 1L;
+        var isAllowed = await AnswerAsync(question, cancellationToken);
         recent.Enqueue(new(datasette.Time.GetUtcNow(), action, resource, actor?.Json.ToJsonString(), isAllowed));
         while (recent.Count > RememberedChecks)
         {
@@ -111,6 +112,24 @@ internal sealed class PermissionChecker(
         var question = PermissionSqlBuilder.ListAllowed(await RequirementsAsync(known, actor, cancellationToken), options);
         var rows = await AskAsync(question, cancellationToken);
         return rows.Select(row => new AllowedResource((string)row[0]!, (string?)row[1], row[2] is 1L)).ToList();
+    }
+
+    // A page asks a dozen questions and the next page the same. Rules may speak of the time, so an answer lives no longer than the catalogue.
+    private async ValueTask<bool> AnswerAsync(PermissionQuestion question, CancellationToken cancellationToken)
+    {
+        await catalog.RefreshAsync(datasette.Databases, cancellationToken);
+        var (database, time) = (catalog.Database, datasette.Time);
+        var key = Memory.Key("allowed", question.Sql, question.Parameters);
+        var epoch = await database.EpochAsync(cancellationToken);
+        if (database.Memory.TryGet(key, epoch, out (bool IsAllowed, long At) known) && time.GetElapsedTime(known.At) < LongestAnswer)
+        {
+            return known.IsAllowed;
+        }
+        var at = time.GetTimestamp();
+        var rows = (await database.ExecuteAsync(question.Sql, question.Parameters, ct: cancellationToken)).Rows;
+        var isAllowed = rows.Count > 0 && rows[0][0] is 1L;
+        database.Memory.Keep(key, epoch, (isAllowed, at));
+        return isAllowed;
     }
 
     /// <summary>Answers on a catalogue that is at most a second old.</summary>

@@ -17,7 +17,7 @@ internal static class JsonBody
 
     public static ReadOnlyMemory<byte> ToBytes(object? value, bool infinity = false)
     {
-        var buffer = new ArrayBufferWriter<byte>(4096);
+        var buffer = new ArrayBufferWriter<byte>(16 * 1024);
         using (var writer = new Utf8JsonWriter(buffer, Plain))
         {
             Write(writer, value, infinity);
@@ -94,15 +94,10 @@ internal static class JsonBody
                 writer.WriteEndObject();
                 break;
             case JsonRows rows:
-                writer.WriteStartArray();
-                foreach (var row in rows.Rows)
-                {
-                    WriteRow(writer, rows.Columns, row, rows.AsLists, infinity);
-                }
-                writer.WriteEndArray();
+                WriteRows(writer, rows, infinity);
                 break;
             case JsonRow row:
-                WriteRow(writer, row.Columns, row.Values, false, infinity);
+                WriteRow(writer, Keys(row.Columns), row.Values, infinity);
                 break;
             case IEnumerable<KeyValuePair<string, object?>> map:
                 writer.WriteStartObject();
@@ -126,46 +121,60 @@ internal static class JsonBody
         }
     }
 
-    private static void WriteRow(Utf8JsonWriter writer, IReadOnlyList<string> columns, object?[] row, bool asList, bool infinity)
+    private static void WriteRows(Utf8JsonWriter writer, JsonRows rows, bool infinity)
     {
-        if (asList)
+        var keys = rows.AsLists ? [] : Keys(rows.Columns);
+        writer.WriteStartArray();
+        foreach (var row in rows.Rows)
         {
+            if (!rows.AsLists)
+            {
+                WriteRow(writer, keys, row, infinity);
+                continue;
+            }
             writer.WriteStartArray();
             foreach (var value in row)
             {
                 Write(writer, value, infinity);
             }
             writer.WriteEndArray();
-            return;
         }
+        writer.WriteEndArray();
+    }
+
+    private static void WriteRow(Utf8JsonWriter writer, (JsonEncodedText Name, int Index)[] keys, object?[] row, bool infinity)
+    {
         writer.WriteStartObject();
-        for (var i = 0; i < columns.Count; i++)
+        foreach (var (name, index) in keys)
         {
-            // A name that comes twice: the last one counts, at the place of the first.
-            var last = i;
-            var first = true;
-            for (var j = 0; j < columns.Count; j++)
-            {
-                if (j != i && columns[j] == columns[i])
-                {
-                    first &= j > i;
-                    last = Math.Max(last, j);
-                }
-            }
-            if (first)
-            {
-                writer.WritePropertyName(columns[i]);
-                Write(writer, row[last], infinity);
-            }
+            writer.WritePropertyName(name);
+            Write(writer, row[index], infinity);
         }
         writer.WriteEndObject();
+    }
+
+    /// <summary>The names of a row, escaped once for all rows. Of a name that comes twice the last value counts, at the place of the first.</summary>
+    private static (JsonEncodedText Name, int Index)[] Keys(IReadOnlyList<string> columns)
+    {
+        var places = new OrderedDictionary<string, int>(columns.Count, StringComparer.Ordinal);
+        for (var i = 0; i < columns.Count; i++)
+        {
+            places[columns[i]] = i;
+        }
+        var keys = new (JsonEncodedText, int)[places.Count];
+        for (var i = 0; i < keys.Length; i++)
+        {
+            var (name, index) = places.GetAt(i);
+            keys[i] = (JsonEncodedText.Encode(name), index);
+        }
+        return keys;
     }
 
     private static void WriteReal(Utf8JsonWriter writer, double number, bool infinity)
     {
         if (double.IsFinite(number))
         {
-            writer.WriteRawValue(Shortest(number), skipInputValidation: true);
+            WriteShortest(writer, number);
         }
         else if (infinity)
         {
@@ -182,10 +191,16 @@ internal static class JsonBody
         }
     }
 
-    private static string Shortest(double number)
+    private static void WriteShortest(Utf8JsonWriter writer, double number)
     {
-        var text = number.ToString("R", CultureInfo.InvariantCulture);
-        return text.AsSpan().IndexOfAny('.', 'E') < 0 ? text + ".0" : text;
+        Span<byte> text = stackalloc byte[32];
+        number.TryFormat(text, out var length, "R", CultureInfo.InvariantCulture);
+        if (text[..length].IndexOfAny((byte)'.', (byte)'E') < 0)
+        {
+            ".0"u8.CopyTo(text[length..]);
+            length += 2;
+        }
+        writer.WriteRawValue(text[..length], skipInputValidation: true);
     }
 
     private static void WriteNode(Utf8JsonWriter writer, JsonNode node, bool infinity)

@@ -26,7 +26,21 @@ internal sealed class TracedResponse(IResult inner, SqlTrace trace) : IResult
         {
             response.Body = body;
         }
-        var bytes = memory.Length <= Largest ? Traced(memory.ToArray(), response.ContentType ?? "") : memory.ToArray();
+        var bytes = memory.ToArray();
+        if (bytes.Length <= Largest)
+        {
+            if (inner is CsvResponse)
+            {
+                // The reader wants to look at it in a browser, below it the statements.
+                bytes = Encoding.UTF8.GetBytes(
+                    "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>CSV debug</title></head><body>"
+                        + $"<textarea style=\"width: 90%; height: 70vh\">{HtmlEncoder.Default.Encode(Encoding.UTF8.GetString(bytes))}</textarea></body></html>"
+                );
+                response.ContentType = Respond.HtmlType;
+                response.Headers.ContentDisposition = default;
+            }
+            bytes = Traced(bytes, response.ContentType ?? "");
+        }
         response.ContentLength = bytes.Length;
         await response.Body.WriteAsync(bytes, httpContext.RequestAborted);
     }

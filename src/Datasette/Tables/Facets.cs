@@ -175,14 +175,14 @@ public static class Facets
     public static string SuggestArrayTypesSql(string column, string allRows)
     {
         var c = SqlText.Quote(column);
-        return $"select distinct json_type({c}) from (\n    {allRows}\n) where {c} is not null and {c} != ''";
+        return $"select distinct json_type({c}) from ({First(allRows)}) where {c} is not null and {c} != ''";
     }
 
     /// <summary>SQL that returns the first arrays with items of a column.</summary>
     public static string SuggestArrayItemsSql(string column, string allRows)
     {
         var c = SqlText.Quote(column);
-        return $"select {c} from (\n    {allRows}\n) where {c} is not null and {c} != '' and json_array_length({c}) > 0 limit 100";
+        return $"select {c} from ({First(allRows)}) where {c} is not null and {c} != '' and json_array_length({c}) > 0 limit 100";
     }
 
     /// <summary>Whether an array facet is worth suggesting: arrays only, and of texts only.</summary>
@@ -197,8 +197,12 @@ public static class Facets
     public static string SuggestDateSql(string column, string allRows)
     {
         var c = SqlText.Quote(column);
-        return $"select date({c}) from (\n    {allRows}\n) where {c} glob '????-??-*' limit 100";
+        return $"select date({c}) from ({First(allRows)}) where {c} glob '????-??-*' limit 100";
     }
+
+    // A suggestion is a guess; it must not read a table of millions of rows to its end.
+    private static string First(string allRows) =>
+        string.Create(CultureInfo.InvariantCulture, $"select * from (\n    {allRows}\n) limit {SuggestRows}");
 
     /// <summary>Whether a date facet is worth suggesting.</summary>
     /// <param name="rows">Rows of <see cref="SuggestDateSql"/>.</param>

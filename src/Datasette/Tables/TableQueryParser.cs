@@ -217,7 +217,8 @@ internal sealed partial class TableQueryParser(
 
         var mode = arguments.First("_searchmode") ?? options.TableConfig["searchmode"]?.ToString();
         var isRaw = mode == "raw";
-        var text = arguments.First("_search");
+        // White space alone is no search: who presses Apply with an empty box wants all rows.
+        var text = arguments.First("_search") is { } given && !string.IsNullOrWhiteSpace(given) ? given : null;
         var search = new TableSearch(ftsTable, ftsPk, isRaw, text);
         if (text is not null)
         {

@@ -65,6 +65,9 @@ internal sealed record SuggestedFacet(string Name, string? Type, string ToggleUr
 /// <summary>Runs facets and their suggestions, each with its own time limit.</summary>
 internal sealed class FacetRunner(ViewContext v, Database database, DatabaseSchema schema, RelationSchema relation, TableQuery query)
 {
+    /// <summary>Where so many questions ran out of time, the others would too.</summary>
+    private const int MostInterrupted = 3;
+
     private readonly System.Text.Json.Nodes.JsonObject config = v.App.Config.Table(database.Name, relation.Name);
 
     private IReadOnlyList<CustomFacet> Custom => v.App.Hooks.Registered.Facets;
@@ -126,7 +129,9 @@ internal sealed class FacetRunner(ViewContext v, Database database, DatabaseSche
     }
 
     /// <summary>Columns first, then dates, then arrays. What takes too long or fails is not worth suggesting.</summary>
-    public async Task<IReadOnlyList<SuggestedFacet>> SuggestAsync(long rowCount)
+    /// <param name="rowCount">Rows that match.</param>
+    /// <param name="isSteady">Whether the same rows match until somebody writes.</param>
+    public async Task<IReadOnlyList<SuggestedFacet>> SuggestAsync(long rowCount, bool isSteady)
     {
         if (
             !v.App.Settings.SuggestFacets
@@ -140,78 +145,95 @@ internal sealed class FacetRunner(ViewContext v, Database database, DatabaseSche
         }
         var requested = Facets.Parse(v.Args.Pairs, config, relation, Custom);
         var columns = TableQueryParser.AllColumns(relation);
-        var all = new List<SuggestedFacet>();
-        foreach (var column in columns.Where(column => !requested.Any(facet => facet.Kind == FacetKind.Column && facet.Column == column)))
-        {
-            await TryAsync(
-                Facets.SuggestColumnSql(column, query.AllRowsSql, Size),
-                rows => Facets.IsColumnSuggested(rows, rowCount, Size),
-                () => all.Add(Suggestion(column, null, "_facet"))
-            );
-        }
-        foreach (var column in columns.Where(column => !requested.Any(facet => facet.Kind == FacetKind.Date && facet.Column == column)))
-        {
-            await TryAsync(
-                Facets.SuggestDateSql(column, query.AllRowsSql),
-                Facets.IsDateSuggested,
-                () => all.Add(Suggestion(column, "date", "_facet_date"))
-            );
-        }
-        foreach (var column in columns.Where(column => !requested.Any(facet => facet.Kind == FacetKind.Array && facet.Column == column)))
-        {
-            await TryAsync(
-                Facets.SuggestArrayTypesSql(column, query.AllRowsSql),
-                types => types is [["array"]],
-                async types =>
-                    await TryAsync(
-                        Facets.SuggestArrayItemsSql(column, query.AllRowsSql),
-                        arrays => Facets.IsArraySuggested(types, arrays),
-                        () => all.Add(Suggestion(column, "array", "_facet_array"))
-                    )
-            );
-        }
-        foreach (var kind in Custom)
-        {
-            foreach (var column in columns.Where(column => !requested.Any(facet => facet.Custom == kind && facet.Column == column)))
-            {
-                if (kind.SuggestSql(column, query.AllRowsSql) is { } sql)
-                {
-                    await TryAsync(sql, rows => rows.Count > 0, () => all.Add(Suggestion(column, kind.Type, "_facet_" + kind.Type)));
-                }
-            }
-        }
-        return all;
+        var candidates = new[] { FacetKind.Column, FacetKind.Date, FacetKind.Array }
+            .SelectMany(kind => columns.Select(column => new Candidate(kind, null, column)))
+            .Concat(Custom.SelectMany(custom => columns.Select(column => new Candidate(FacetKind.Custom, custom, column))))
+            .Where(candidate => !requested.Any(candidate.IsFor))
+            .ToList();
+        Task<List<Candidate>> Find() => WorthAsync(candidates, rowCount);
+        // What a plugin asks for may change by itself.
+        var key = Memory.Key($"facets {Size} {string.Join(' ', candidates)}", query.AllRowsSql, query.FilterParameters);
+        var worth = isSteady && Custom.Count == 0 ? await database.RememberAsync(key, Find, v.Ct) : await Find();
+        return worth.Select(Suggestion).ToList();
     }
 
-    private SuggestedFacet Suggestion(string column, string? type, string argument) =>
-        new(column, type, v.Absolute(v.App.UrlPath(v.Args.With(argument, column).ToPath(v.Path))));
-
-    private Task TryAsync(string sql, Func<IReadOnlyList<object?[]>, bool> isGood, Action add) =>
-        TryAsync(
-            sql,
-            isGood,
-            _ =>
-            {
-                add();
-                return Task.CompletedTask;
-            }
-        );
-
-    private async Task TryAsync(string sql, Func<IReadOnlyList<object?[]>, bool> isGood, Func<IReadOnlyList<object?[]>, Task> then)
+    /// <summary>A facet that might be worth suggesting.</summary>
+    private sealed record Candidate(FacetKind Kind, CustomFacet? Custom, string Column)
     {
-        IReadOnlyList<object?[]> rows;
-        try
+        public bool IsFor(FacetRequest facet) => facet.Column == Column && facet.Custom == Custom && facet.Kind == Kind;
+    }
+
+    private async Task<List<Candidate>> WorthAsync(List<Candidate> candidates, long rowCount)
+    {
+        var worth = new List<Candidate>();
+        var interrupted = 0;
+        foreach (var candidate in candidates)
         {
-            var limit = TimeSpan.FromMilliseconds(v.App.Settings.FacetSuggestTimeLimitMs);
-            rows = (await database.ExecuteAsync(sql, query.FilterParameters, null, limit, v.Ct)).Rows;
+            try
+            {
+                if (await IsWorthAsync(candidate, rowCount))
+                {
+                    worth.Add(candidate);
+                }
+            }
+            catch (Microsoft.Data.Sqlite.SqliteException)
+            {
+                // Text that is no JSON, a function that is missing: no facet of this column.
+            }
+            catch (QueryInterruptedException) when (++interrupted < MostInterrupted)
+            {
+                // Another column may be quicker.
+            }
+            catch (QueryInterruptedException)
+            {
+                break;
+            }
         }
-        catch (Exception e) when (e is QueryInterruptedException or Microsoft.Data.Sqlite.SqliteException)
+        return worth;
+    }
+
+    private async Task<bool> IsWorthAsync(Candidate candidate, long rowCount)
+    {
+        var (kind, custom, column) = candidate;
+        var all = query.AllRowsSql;
+        if (custom is not null)
         {
-            return;
+            return custom.SuggestSql(column, all) is { } sql && (await AskAsync(sql)).Count > 0;
         }
-        if (isGood(rows))
+        if (kind == FacetKind.Column)
         {
-            await then(rows);
+            return Facets.IsColumnSuggested(await AskAsync(Facets.SuggestColumnSql(column, all, Size)), rowCount, Size);
         }
+        if (kind == FacetKind.Date)
+        {
+            return Facets.IsDateSuggested(await AskAsync(Facets.SuggestDateSql(column, all)));
+        }
+        var types = await AskAsync(Facets.SuggestArrayTypesSql(column, all));
+        return types is [["array"]] && Facets.IsArraySuggested(types, await AskAsync(Facets.SuggestArrayItemsSql(column, all)));
+    }
+
+    private async Task<IReadOnlyList<object?[]>> AskAsync(string sql) =>
+        (
+            await database.ExecuteAsync(
+                sql,
+                query.FilterParameters,
+                null,
+                TimeSpan.FromMilliseconds(v.App.Settings.FacetSuggestTimeLimitMs),
+                v.Ct
+            )
+        ).Rows;
+
+    private SuggestedFacet Suggestion(Candidate candidate)
+    {
+        var type =
+            candidate.Custom?.Type
+            ?? candidate.Kind switch
+            {
+                FacetKind.Column => null,
+                FacetKind.Date => "date",
+                _ => "array",
+            };
+        var argument = type is null ? "_facet" : "_facet_" + type;
+        return new(candidate.Column, type, v.Absolute(v.App.UrlPath(v.Args.With(argument, candidate.Column).ToPath(v.Path))));
     }
 }

@@ -166,9 +166,11 @@ internal static class QueryView
         {
             error = SqlErrors.Message(e);
             place = SqlErrors.Place(e);
+            ViewLog.SqlFailed(v, database.Name, error);
         }
-        catch (QueryInterruptedException)
+        catch (QueryInterruptedException e)
         {
+            ViewLog.SqlFailed(v, database.Name, e.Message);
             error = "SQL query took too long. The time limit is controlled by the sql_time_limit_ms setting.";
         }
         switch (v.Format)

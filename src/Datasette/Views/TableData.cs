@@ -116,7 +116,7 @@ internal sealed class TableData
             : await new FacetRunner(v, Database, Schema, Relation, Query).RunAsync(withConfigured);
 
     public async Task<IReadOnlyList<SuggestedFacet>> SuggestedFacetsAsync() =>
-        await new FacetRunner(v, Database, Schema, Relation, Query).SuggestAsync(await CountAsync() ?? long.MaxValue);
+        await new FacetRunner(v, Database, Schema, Relation, Query).SuggestAsync(await CountAsync() ?? long.MaxValue, IsSteady);
 
     private async Task<long?> FindCountAsync()
     {
@@ -128,8 +128,15 @@ internal sealed class TableData
         {
             return await TableCounts.OfAsync(v.App, Database, Name, CountLimit + 1, TimeLimit(v), v.Ct);
         }
-        return await Database.CountAsync(Query.FromSql, Query.FilterParameters, CountLimit + 1, TimeLimit(v), v.Ct);
+        return IsSteady
+            ? await Database.RememberAsync(Memory.Key("count", Query.FromSql, Query.FilterParameters), CountNowAsync, v.Ct)
+            : await CountNowAsync();
     }
+
+    // A view and a condition of the visitor's own may hold what changes by itself: the time, chance, another database.
+    private bool IsSteady => Relation is TableSchema { IsVirtual: false } && Query.ExtraWheres.Count == 0;
+
+    private Task<long?> CountNowAsync() => Database.CountAsync(Query.FromSql, Query.FilterParameters, CountLimit + 1, TimeLimit(v), v.Ct);
 
     private static string NextOf(ViewContext v, TableQuery query, string token)
     {

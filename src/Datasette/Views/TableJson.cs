@@ -11,11 +11,13 @@ internal static class TableJson
     {
         var head = new JsonMap { { "next", data.Page.Next }, { "next_url", data.NextUrl } };
         var bare = DataShapes.HasNoFrame(v.Args);
-        var extras = Available(v, data);
         if (!bare)
         {
-            await extras.FillAsync(v, head);
             var asked = Extras.Asked(v.Args);
+            if (asked.Count > 0)
+            {
+                await Available(v, data).FillAsync(v, head);
+            }
             if (asked.Contains("count") && !asked.Contains("count_truncated"))
             {
                 head.Add("count_truncated", data.IsCountTruncated);
