@@ -23,6 +23,7 @@ help() {
 ./build.sh soak         the long tests in full: 100,000 simulated lives, 1,000 kills, 200 rounds of full disks, hours of load
 ./build.sh serve        build, make demo/ and serve a sample database that is replicated to demo/replica
 ./build.sh publish DIR  the native programs datasette and litestream, with their SQLite library, in DIR
+./build.sh tool DIR     the dotnet tool datasette as a package in DIR; unlike the native program it can load plugins at run time
 ./build.sh bench [NAME] benchmarks; without a name their list
 ./build.sh tables       which test proves which row of the specifications, with the results of the last full test: docs/scenarios*.md, docs/rules.md
 ./build.sh fuzz [TARGET] [MINUTES]
@@ -191,6 +192,16 @@ publish_one() { # NAME DIR
     install -m 755 "$staging/$name" "$staging/libe_sqlite3.so" "$dir/"
 }
 
+# Framework-dependent, for any platform. Its lock file is not the native program's, and what it restores must not stay behind for that one.
+pack_tool() { # DIR
+    need_dotnet
+    title "pack the dotnet tool"
+    mkdir -p "$1" "$LOGS"
+    dotnet pack tools/datasette --configuration Release --output "$1" --verbosity quiet --nologo -p:AsTool=true -warnaserror | tee "$LOGS/tool.log"
+    no_warnings "$LOGS/tool.log"
+    dotnet restore tools/datasette --verbosity quiet
+}
+
 test_all() {
     trap count_a_broken_run EXIT
     restore
@@ -201,16 +212,18 @@ test_all() {
     local project
     for project in "${TEST_PROJECTS[@]}"; do run_tests "$project" -result-xml "$LOGS/$project.xml"; done
     check_tables
+    # shellcheck source=samples/smoke.sh
+    source samples/smoke.sh
     local missing
     missing=$(native_toolchain_missing)
     if [ -n "$missing" ]; then
         skip "native programs" "$missing"
     else
-        # shellcheck source=samples/smoke.sh
-        source samples/smoke.sh
         publish artifacts/publish
         smoke artifacts/publish
     fi
+    pack_tool artifacts/tool
+    smoke_tool artifacts/tool
     finish
 }
 
@@ -315,6 +328,10 @@ main() {
         publish)
             [ $# = 1 ] || die "publish needs a folder: ./build.sh publish DIR"
             publish "$1"
+            ;;
+        tool)
+            [ $# = 1 ] || die "tool needs a folder: ./build.sh tool DIR"
+            pack_tool "$1"
             ;;
         bench) bench "$@" ;;
         tables)

@@ -15,6 +15,10 @@ smoke() { # DIR
 
     check "datasette --version" grep -q '^datasette, version ' <("$bin/datasette" --version)
     check "litestream version" grep -qE '^[0-9]+\.[0-9]+' <("$bin/litestream" version)
+    check "datasette plugins finds the hooks of a native plugin" grep -q '"startup"' <("$bin/datasette" plugins)
+    mkdir "$work/plugins"
+    check "the native program refuses --plugins-dir with a hint" smoke_refused 'not available in this native program.*docs/guides/plugins.md' \
+        "$bin/datasette" --memory --plugins-dir "$work/plugins" --get /
     check "the sample database is made" dotnet run samples/make-demo.cs -- samples/space.sql "$work/space.db"
     # The folder is written out: the plugin's $PWD would be the repository.
     sed "s|file://\$PWD/demo/replica|file://$work/replica|" samples/metadata.yaml >"$work/metadata.yaml"
@@ -41,6 +45,34 @@ smoke() { # DIR
     check "SIGTERM stops the server cleanly" test "$code" = 0
     check "the server logged no failure" smoke_no_failure "$log"
     check "the row is in the replica after the stop" smoke_restored "$bin" "$work"
+}
+
+# The dotnet tool, installed from its package, loads the sample plugin.
+smoke_tool() { # DIR
+    local package work
+    package=$(cd "$1" && pwd)
+    title "smoke test of the dotnet tool"
+    work=$(mktemp -d)
+    smoke_work=$work smoke_pid=
+    trap 'smoke_end' RETURN
+    check "the tool is installed" dotnet tool install datasette-litestream --tool-path "$work/bin" --source "$package" --verbosity quiet
+    mkdir "$work/plugins"
+    dotnet build samples/HelloPlugin --verbosity quiet --nologo
+    cp artifacts/bin/HelloPlugin/debug/HelloPlugin.dll "$work/plugins/"
+    check "the tool loads a plugin" grep -q 'Hello, SQL!' \
+        <("$work/bin/datasette" --memory --plugins-dir "$work/plugins" --get "/_memory/-/query.json?sql=select+hello('SQL')")
+    check "the tool lists it" grep -q '"prepare_connection"' <("$work/bin/datasette" plugins --plugins-dir "$work/plugins")
+    echo 'text' >"$work/plugins/text.dll"
+    check "the tool names a file that is no plugin" smoke_refused 'text.dll is no .NET assembly' \
+        "$work/bin/datasette" --memory --plugins-dir "$work/plugins" --get /
+}
+
+# smoke_refused PATTERN COMMAND...: fails with this one line on the error stream
+smoke_refused() {
+    local pattern=$1 error
+    shift
+    if error=$("$@" 2>&1 >/dev/null); then return 1; fi
+    grep -qE "^Error: .*$pattern" <<<"$error" && [ "$(wc -l <<<"$error")" = 1 ]
 }
 
 smoke_end() {

@@ -90,6 +90,7 @@ public sealed class ArchitectureTests
         Assert.Empty(ProjectFile.ProjectReferences("src/Datasette/Datasette.csproj"));
         Assert.Equal(["Datasette", "Datasette.Litestream"], ProjectFile.ProjectReferences("tools/datasette/Datasette.Door.csproj"));
         Assert.Equal(["Datasette"], ProjectFile.ProjectReferences("samples/HelloPlugin/HelloPlugin.csproj"));
+        Assert.Single(File.ReadAllLines(Testing.Repository.PathOf("samples", "OwnDoor", "Program.cs")));
         Assert.DoesNotContain(
             SourceFile.ReadProject("src", "Datasette"),
             f => f.Usings.Any(u => u.StartsWith("Litestream", StringComparison.Ordinal))

@@ -12,7 +12,7 @@ internal static class PackageCommands
         yield return Refusing(
             "uninstall",
             "Remove plugins",
-            "Plugins are compiled into this program and cannot be removed. To leave one out, start with DATASETTE_LOAD_PLUGINS set to the names of those you want, or empty for none."
+            "Plugins are compiled into this program, or stand in the folder of --plugins-dir: take them out of there. To leave a compiled one out, start with DATASETTE_LOAD_PLUGINS set to the names of those you want, or empty for none."
         );
         yield return Refusing(
             "publish",
@@ -43,7 +43,7 @@ internal static class PackageCommands
             if (missing.Count > 0)
             {
                 throw new StartupException(
-                    $"{string.Join(", ", missing)} cannot be installed: plugins are compiled into this program. Write one in C# as samples/HelloPlugin shows, and build it in."
+                    $"{string.Join(", ", missing)} cannot be installed from here. Plugins are written in C# (samples/HelloPlugin): compile them into a program of your own, or put their assemblies into the folder of --plugins-dir; docs/guides/plugins.md says how."
                 );
             }
             return 0;

@@ -111,6 +111,19 @@ public sealed record OutputContext(
 
     /// <summary>What is wrong with a query, which then has no rows; null when it ran.</summary>
     public string? Error { get; init; }
+
+    /// <summary>Where a column stands in <see cref="Columns"/>; -1 when it is not there.</summary>
+    public int IndexOf(string column)
+    {
+        for (var i = 0; i < Columns.Count; i++)
+        {
+            if (Columns[i] == column)
+            {
+                return i;
+            }
+        }
+        return -1;
+    }
 }
 
 /// <summary>A format, by the extension of the address.</summary>

@@ -20,7 +20,7 @@ public sealed class PluginFolderTests : IDisposable
 
     public void Dispose() => folder.Dispose();
 
-    private static string Hello => Path.Join(Path.GetDirectoryName(Repository.ProgramOf("HelloPlugin")), "HelloPlugin.dll");
+    private static string Hello => typeof(HelloPlugin).Assembly.Location;
 
     private string Put(string source, string name)
     {

@@ -1,13 +1,11 @@
 // A whole plugin in one file: a page, a menu link, an action of its own, and a function for SQL.
-// Try it: dotnet run --project samples/HelloPlugin -- --memory --root -p 0
-using Datasette.Cli;
+// Try it compiled in:   dotnet run --project samples/OwnDoor -- --memory --root -p 0
+// or as an assembly:    dotnet build samples/HelloPlugin, and start the dotnet tool with --plugins-dir; docs/guides/plugins.md says how.
 using Datasette.Permissions;
 using Datasette.Plugins;
 using Datasette.Responses;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Data.Sqlite;
-
-return await DatasetteProgram.RunAsync(args, new HelloPlugin());
 
 /// <summary>Greets whoever may be greeted.</summary>
 public sealed class HelloPlugin : DatasettePlugin

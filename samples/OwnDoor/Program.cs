@@ -1,0 +1,1 @@
+return await Datasette.Cli.DatasetteProgram.RunAsync(args, new Datasette.Litestream.LitestreamPlugin(), new HelloPlugin());
