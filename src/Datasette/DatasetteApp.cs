@@ -239,6 +239,9 @@ internal sealed record DatasetteAppOptions
     /// <summary>Folders served as they are, by the first segments of the path.</summary>
     public IReadOnlyList<KeyValuePair<string, string>> StaticMounts { get; init; } = [];
 
+    /// <summary>Folder with the user's templates and custom pages; null without one.</summary>
+    public string? TemplateFolder { get; init; }
+
     /// <summary>Row counts of immutable databases, by database and table, from the inspect file.</summary>
     public JsonObject? InspectData { get; init; }
 }

@@ -33,6 +33,7 @@ public sealed class ArchitectureTests
         ["Hosting/DatasetteFactory.cs"] = "the inspect file",
         ["Plugins/PluginFile.cs"] = "assemblies of --plugins-dir",
         ["Responses/FileResponse.cs"] = "the download of an immutable database",
+        ["Templates/TemplateFolder.cs"] = "templates of the user",
         ["Responses/StaticFiles.cs"] = "static files of the host, of plugins and of --static",
     };
 
@@ -56,8 +57,10 @@ public sealed class ArchitectureTests
             .RootFiles(App, "DatasetteApp")
             .Room(SourceFile.Root, ["Cli", "Hosting", "Responses", "Defaults", App, .. s_plugins])
             .Room("Cli", ["Hosting", "Defaults", "Responses", App, .. s_plugins])
-            .Room("Hosting", ["Views", "Defaults", "Responses", "Pages", App, .. s_plugins])
+            .Room("Hosting", ["Views", "Templates", "Defaults", "Responses", "Pages", App, .. s_plugins])
             .Room("Views", ["Defaults", "Responses", "Pages", App, .. s_plugins])
+            .Room("Templates", ["Responses", "Pages", "Liquid", .. s_plugins])
+            .Room("Liquid")
             .Room("Defaults", ["Responses", "Pages", .. s_plugins])
             .Room("Responses", ["Pages", .. s_plugins])
             .Room("Pages", s_plugins)

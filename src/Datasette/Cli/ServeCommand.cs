@@ -49,7 +49,7 @@ internal sealed class ServeCommand
     {
         Description = "NAME VALUE: a setting or a dotted path into the configuration; repeatable",
     };
-    private readonly Option<string?> templateDir = new("--template-dir") { Description = "Not offered by this program" };
+    private readonly Option<string?> templateDir = new("--template-dir") { Description = "Folder with Liquid templates and custom pages" };
     private readonly Option<string?> pluginsDir = new("--plugins-dir")
     {
         Description = "Folder with assemblies of plugins (not in the native program)",
@@ -232,11 +232,6 @@ internal sealed class ServeCommand
                 ExitCodes.WrongUsage
             );
         }
-        RefuseFolder(
-            parsed.GetValue(templateDir),
-            "--template-dir",
-            "templates are compiled into this program. Use extra_css_urls and --static to change the look"
-        );
         return new ServeOptions
         {
             Files = given,
@@ -251,6 +246,7 @@ internal sealed class ServeCommand
             MetadataFile = ExistingFile(parsed.GetValue(metadata), "'-m' / '--metadata'"),
             ConfigFile = ExistingFile(parsed.GetValue(config), "'-c' / '--config'"),
             Settings = (parsed.GetValue(settings) ?? []).Select(ArgumentPairs.Split).Select(pair => (pair[0], pair[1])).ToList(),
+            TemplateFolder = ExistingFolder(parsed.GetValue(templateDir), "'--template-dir'"),
             StaticMounts = (parsed.GetValue(statics) ?? []).Select(Mount).ToList(),
             Memory = parsed.GetValue(memory),
             CrossDb = parsed.GetValue(crossDb),
@@ -282,16 +278,10 @@ internal sealed class ServeCommand
             ? throw new StartupException($"Invalid value for {option}: File '{path}' is a directory.", ExitCodes.WrongUsage)
         : throw new StartupException($"Invalid value for {option}: Path '{path}' does not exist.", ExitCodes.WrongUsage);
 
-    private static void RefuseFolder(string? folder, string option, string why)
-    {
-        if (folder is null)
-        {
-            return;
-        }
-        throw Directory.Exists(folder)
-            ? new StartupException($"{option} is not available: {why}.")
-            : new StartupException($"Invalid value for '{option}': Directory '{folder}' does not exist.", ExitCodes.WrongUsage);
-    }
+    private static string? ExistingFolder(string? path, string option) =>
+        path is null || Directory.Exists(path) ? path
+        : File.Exists(path) ? throw new StartupException($"Invalid value for {option}: Directory '{path}' is a file.", ExitCodes.WrongUsage)
+        : throw new StartupException($"Invalid value for {option}: Directory '{path}' does not exist.", ExitCodes.WrongUsage);
 
     private static KeyValuePair<string, string> Mount(string text)
     {

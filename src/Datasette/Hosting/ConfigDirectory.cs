@@ -38,8 +38,10 @@ internal static class ConfigDirectory
         {
             mounts.Add(new("static", Path.Join(folder, "static")));
         }
+        var templates = Path.Join(folder, "templates");
         return options with
         {
+            TemplateFolder = options.TemplateFolder ?? (Directory.Exists(templates) ? templates : null),
             Files = files,
             Immutables = immutables,
             InspectFile = inspect,

@@ -108,6 +108,7 @@ internal static partial class DatasetteFactory
             NoCache = options.Reload,
             VersionNote = options.VersionNote,
             StaticMounts = options.StaticMounts,
+            TemplateFolder = options.TemplateFolder,
             InspectData = options.InspectFile is { } file ? ReadInspect(file) : null,
         };
 

@@ -1,6 +1,7 @@
 using Datasette.Databases;
 using Datasette.Plugins;
 using Datasette.Responses;
+using Datasette.Templates;
 using Datasette.Views;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Data.Sqlite;
@@ -13,6 +14,7 @@ internal sealed partial class RequestHandler
 {
     private readonly DatasetteApp app;
     private readonly DatasetteRoutes routes;
+    private readonly SiteTemplates? templates;
     private readonly ILogger log;
     private readonly RequestDelegate way;
 
@@ -21,6 +23,7 @@ internal sealed partial class RequestHandler
         this.app = app;
         this.routes = routes;
         log = app.Loggers.CreateLogger("Datasette");
+        templates = SiteTemplates.Open(app, app.Options.TemplateFolder, app.Hooks.Registered.LiquidFilters);
         way = HandleInnerAsync;
         foreach (var plugin in app.Hooks.Wrappers.Reverse())
         {
@@ -54,13 +57,14 @@ internal sealed partial class RequestHandler
             Path = WithoutBaseUrl(fullPath),
             FullPath = fullPath,
             Args = QueryArgs.Parse(query),
+            HasMarks = templates is not null,
         };
         state.Attach(context);
         var trace = app.Settings.TraceDebug && state.Args.Flag("_trace") ? SqlTrace.Begin() : null;
         IResult answer;
         try
         {
-            answer = await AnswerAsync(context, state);
+            answer = await DressAsync(context, await AnswerAsync(context, state));
         }
         catch (Exception e) when (!context.RequestAborted.IsCancellationRequested)
         {
@@ -91,6 +95,12 @@ internal sealed partial class RequestHandler
         return await routes.AnswerAsync(app, context, state);
     }
 
+    private async ValueTask<IResult> DressAsync(HttpContext context, IResult answer) =>
+        answer is not HtmlResponse page ? answer
+        : app.Settings.TemplateDebug && RequestState.Of(context).Args.Flag("_context") ? ContextPage.Make(app, context, page)
+        : templates is not null ? await templates.ApplyAsync(context, page)
+        : answer;
+
     private string WithoutBaseUrl(string path)
     {
         var prefix = app.Settings.BaseUrl;
@@ -113,8 +123,12 @@ internal sealed partial class RequestHandler
                     return ErrorResponse.Json(413, e.Errors);
                 case DatasetteException { Status: StatusCodes.Status404NotFound } when Elsewhere(state) is { } location:
                     return Respond.RedirectTo(location);
+                case DatasetteException { Status: StatusCodes.Status404NotFound } e when templates is not null:
+                    return await CustomPageAsync(templates, context, state) ?? await ShowAsync(context, state, 404, e.Errors);
                 case DatasetteException e:
                     return await ShowAsync(context, state, e.Status, e.Errors);
+                case TemplateException e:
+                    return await TemplateFailureAsync(context, state, e);
                 case QueryInterruptedException e:
                     LogSlow(log, e.Message);
                     return await ShowAsync(context, state, 400, [e.Message], "SQL Interrupted");
@@ -136,6 +150,11 @@ internal sealed partial class RequestHandler
             LogPlugin(log, second.InnerException!, second.Details);
             state.WithoutPlugins = true;
             return await FailureAsync(context, state, failure);
+        }
+        catch (TemplateException second)
+        {
+            // The template of the error page, or of a custom page, is itself at fault.
+            return await TemplateFailureAsync(context, state, second);
         }
         catch (Exception second) when (second is not OperationCanceledException)
         {
@@ -172,7 +191,35 @@ internal sealed partial class RequestHandler
             return ErrorResponse.Json(status, errors);
         }
         var hint = await ErrorHints.OfAsync(app, context, state, status);
-        return await ErrorResponse.PageAsync(app, context, status, string.Join("; ", errors), title, hint);
+        return await DressAsync(context, await ErrorResponse.PageAsync(app, context, status, string.Join("; ", errors), title, hint));
+    }
+
+    /// <summary>The user's own page, if there is one at this address.</summary>
+    private async ValueTask<IResult?> CustomPageAsync(SiteTemplates own, HttpContext context, RequestState state)
+    {
+        try
+        {
+            return await own.CustomPageAsync(context, state.Path);
+        }
+        catch (RaisedNotFoundException e)
+        {
+            return await ShowAsync(context, state, 404, [e.Message]);
+        }
+    }
+
+    /// <summary>The host's own page says which line is at fault: no template has a part in it.</summary>
+    private async ValueTask<IResult> TemplateFailureAsync(HttpContext context, RequestState state, TemplateException failure)
+    {
+        LogTemplate(log, failure.Message, context.Request.Method, state.FullPath);
+        return ErrorResponse.WantsJson(context, state.Path, 500)
+            ? ErrorResponse.Json(500, failure.Message)
+            : await ErrorResponse.PageAsync(
+                app,
+                context,
+                500,
+                $"{failure.Message}. The page is read again as soon as the file is saved; {app.UrlPath("/-/")} shows the host's own home page.",
+                "A template cannot be shown"
+            );
     }
 
     /// <summary>An address in the encoding of earlier releases, or with a slash too many, leads to the right one.</summary>
@@ -210,6 +257,9 @@ internal sealed partial class RequestHandler
 
     [LoggerMessage(Level = LogLevel.Error, Message = "{Method} {Path} failed")]
     private static partial void LogFailure(ILogger logger, Exception failure, string method, string path);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Template {Problem} ({Method} {Path})")]
+    private static partial void LogTemplate(ILogger logger, string problem, string method, string path);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "SQL error: {Error}")]
     private static partial void LogSqlError(ILogger logger, string error);

@@ -35,6 +35,9 @@ internal sealed record ServeOptions
     /// <summary>Mount points and folders of --static.</summary>
     public IReadOnlyList<KeyValuePair<string, string>> StaticMounts { get; init; } = [];
 
+    /// <summary>Folder with templates and custom pages; null for the host's own pages alone.</summary>
+    public string? TemplateFolder { get; init; }
+
     public IReadOnlyList<(string Path, string? EntryPoint)> Extensions { get; init; } = [];
 
     public bool Memory { get; init; }

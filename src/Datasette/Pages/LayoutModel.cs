@@ -81,6 +81,15 @@ public sealed record LayoutModel
 
     /// <summary>The host's version.</summary>
     public required string Version { get; init; }
+
+    /// <summary>Whether the named blocks are marked, for the user's templates.</summary>
+    internal bool HasMarks { get; init; }
+
+    /// <summary>Where a block that templates may take or replace begins.</summary>
+    internal IHtmlContent? Begin(string block) => HasMarks ? BlockMarks.Begin(block) : null;
+
+    /// <summary>Where it ends.</summary>
+    internal IHtmlContent? End(string block) => HasMarks ? BlockMarks.End(block) : null;
 }
 
 /// <summary>One link of the footer.</summary>

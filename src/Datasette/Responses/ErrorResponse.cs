@@ -1,3 +1,4 @@
+using System.Globalization;
 using Datasette.Pages;
 using Datasette.Plugins;
 using Microsoft.AspNetCore.Http;
@@ -39,15 +40,34 @@ internal static class ErrorResponse
         var heading = title ?? (status == StatusCodes.Status403Forbidden ? "Forbidden" : $"Error {status}");
         var layout = await datasette.LayoutAsync(context, heading, "error");
         var model = new ErrorModel(layout, heading, message, status, datasette.UrlPath("/")) { Hint = hint ?? ErrorHint.None };
-        return Respond.Html(Error.Create(model), status);
+        return Respond.Html(Error.Create(model), status, Template(status, heading, message));
     }
+
+    /// <summary>Templates of error pages: one for each status, one for all.</summary>
+    private static PageTemplate Template(int status, string heading, string message) =>
+        new("error", string.Create(CultureInfo.InvariantCulture, $"{status}.html"), "error.html")
+        {
+            Variables = () =>
+                new JsonMap
+                {
+                    { "ok", false },
+                    { "status", status },
+                    { "error", message },
+                    { "heading", heading },
+                },
+        };
 
     /// <summary>The page for a form that another site sent.</summary>
     public static async ValueTask<Response> CsrfAsync(IDatasette datasette, HttpContext context, string problem)
     {
         var layout = await datasette.LayoutAsync(context, "CSRF check failed", "error");
         var message = $"{problem}. Nothing was changed; go back to this site and send the form again.";
-        return Respond.Html(Error.Create(new ErrorModel(layout, "Form origin check failed", message, 403, datasette.UrlPath("/"))), 403);
+        const string Heading = "Form origin check failed";
+        return Respond.Html(
+            Error.Create(new ErrorModel(layout, Heading, message, 403, datasette.UrlPath("/"))),
+            403,
+            Template(403, Heading, message)
+        );
     }
 
     /// <summary>JSON if the path ends in .json; a missing right is answered so also to those who ask for or send JSON.</summary>

@@ -1,4 +1,7 @@
+using System.Buffers;
+using System.Text;
 using System.Text.Encodings.Web;
+using Datasette.Pages;
 using Microsoft.AspNetCore.Http;
 using RazorSlices;
 
@@ -7,8 +10,6 @@ namespace Datasette.Responses;
 /// <summary>A page: a slice whose model holds all that it shows, so that rendering cannot fail half-way.</summary>
 internal sealed class HtmlResponse : Response
 {
-    // The page says charset=utf-8: only what HTML needs is escaped, letters of all scripts stay readable and short.
-    private static readonly HtmlEncoder Encoder = HtmlEncoder.Create(System.Text.Unicode.UnicodeRanges.All);
     private readonly RazorSlice slice;
 
     public HtmlResponse(RazorSlice slice)
@@ -17,13 +18,45 @@ internal sealed class HtmlResponse : Response
         ContentType = "text/html; charset=utf-8";
     }
 
-    protected override async Task WriteAsync(HttpContext context)
+    /// <summary>The page says charset=utf-8: only what HTML needs is escaped, letters of all scripts stay readable and short.</summary>
+    public static HtmlEncoder Encoder { get; } = HtmlEncoder.Create(System.Text.Unicode.UnicodeRanges.All);
+
+    /// <summary>Which templates of the user may stand for this page; null for a page that only the frame of the user can wrap.</summary>
+    public PageTemplate? Template { get; init; }
+
+    /// <summary>The frame; null for a piece of a page.</summary>
+    public LayoutModel? Layout => (slice as IUsesLayout<Layout, LayoutModel>)?.LayoutModel;
+
+    /// <summary>The page as text with its named blocks. The slice is used up by it.</summary>
+    public async Task<PageBlocks> RenderAsync(HttpContext context)
     {
+        using var writer = new StringWriter();
         using (slice)
         {
             slice.HttpContext = context;
-            await slice.RenderAsync(context.Response.BodyWriter, Encoder, context.RequestAborted);
+            await slice.RenderAsync(writer, Encoder, context.RequestAborted);
         }
-        await context.Response.BodyWriter.FlushAsync(context.RequestAborted);
+        return PageBlocks.Parse(writer.ToString());
+    }
+
+    protected override async Task WriteAsync(HttpContext context)
+    {
+        var writer = context.Response.BodyWriter;
+        if (RequestState.Of(context).HasMarks)
+        {
+            Write((await RenderAsync(context)).Text);
+        }
+        else
+        {
+            using (slice)
+            {
+                slice.HttpContext = context;
+                await slice.RenderAsync(writer, Encoder, context.RequestAborted);
+            }
+        }
+        Write(Template?.Considered(null) ?? "");
+        await writer.FlushAsync(context.RequestAborted);
+
+        void Write(string text) => writer.Write(Encoding.UTF8.GetBytes(text));
     }
 }

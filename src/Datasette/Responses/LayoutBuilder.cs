@@ -9,6 +9,8 @@ namespace Datasette.Responses;
 internal sealed class LayoutBuilder(IDatasette app, PageHooks hooks)
 {
     private static readonly string[] ActorNames = ["display", "name", "username", "login", "id"];
+    private readonly IReadOnlyList<ExtraAsset> styles = ExtraAssets.Read(app, "extra_css_urls");
+    private readonly IReadOnlyList<ExtraAsset> scripts = ExtraAssets.Read(app, "extra_js_urls");
 
     public async ValueTask<LayoutModel> MakeAsync(HttpContext context, string title, string bodyClass, IReadOnlyList<MenuLink>? crumbs)
     {
@@ -41,12 +43,13 @@ internal sealed class LayoutBuilder(IDatasette app, PageHooks hooks)
             ShowLogout = state.IsCookieActor,
             StyleHref = app.UrlPath(StaticFiles.Href("app.css")),
             ScriptHref = app.UrlPath(StaticFiles.Href("app.js")),
-            ExtraStyles = Assets("extra_css_urls"),
-            ExtraScripts = Assets("extra_js_urls"),
+            ExtraStyles = styles,
+            ExtraScripts = scripts,
             HomeHref = app.UrlPath("/"),
             JumpHref = app.UrlPath("/-/jump"),
             LogoutHref = app.UrlPath("/-/logout"),
             Version = ProductInfo.Version,
+            HasMarks = state.HasMarks,
         };
 
     /// <summary>What an actor is called: the first of display, name, username, login, id.</summary>
@@ -62,33 +65,8 @@ internal sealed class LayoutBuilder(IDatasette app, PageHooks hooks)
         return actor.ToJsonString();
     }
 
-    private List<ExtraAsset> Assets(string key)
-    {
-        var all = new List<ExtraAsset>();
-        foreach (var item in app.Config.Root[key] as JsonArray ?? [])
-        {
-            if (item is JsonValue url)
-            {
-                all.Add(new(AssetUrl(url.ToString()), null, false));
-            }
-            else if (item is JsonObject asset && asset["url"] is { } address)
-            {
-                all.Add(
-                    new(
-                        AssetUrl(address.ToString()),
-                        asset["sri"]?.ToString(),
-                        asset["module"] is JsonValue module && module.ToString() == "true"
-                    )
-                );
-            }
-        }
-        return all;
-    }
-
     private IEnumerable<ExtraAsset> Assets(IReadOnlyList<ExtraAsset> assets) =>
-        assets.Select(asset => asset with { Url = AssetUrl(asset.Url) });
-
-    private string AssetUrl(string url) => url.StartsWith('/') && !url.StartsWith("//", StringComparison.Ordinal) ? app.UrlPath(url) : url;
+        assets.Select(asset => asset with { Url = ExtraAssets.Url(app, asset.Url) });
 }
 
 /// <summary>What this program is.</summary>

@@ -26,6 +26,9 @@ internal sealed class RequestState
     /// <summary>Messages for the next page.</summary>
     public List<FlashMessage> NewMessages { get; } = [];
 
+    /// <summary>There are templates of the user: pages mark their blocks for them.</summary>
+    public bool HasMarks { get; init; }
+
     /// <summary>Messages that this page shows; they are forgotten with it.</summary>
     public bool MessagesShown { get; set; }
 

@@ -31,7 +31,8 @@ public static class Respond
     /// <param name="status">302 by default.</param>
     public static IResult Redirect(string location, int status = 302) => RedirectTo(location, status);
 
-    internal static Response Html(RazorSlice slice, int status) => new HtmlResponse(slice) { Status = status };
+    internal static Response Html(RazorSlice slice, int status, PageTemplate? template = null) =>
+        new HtmlResponse(slice) { Status = status, Template = template };
 
     internal static Response PlainText(string text, int status = 200) => Bytes(Encoding.UTF8.GetBytes(text), TextType, status);
 

@@ -20,6 +20,13 @@ internal abstract class Response : IResult
         return this;
     }
 
+    /// <summary>Takes over the headers of an answer that this one stands for.</summary>
+    public Response WithHeadersOf(Response other)
+    {
+        headers.AddRange(other.headers);
+        return this;
+    }
+
     public Task ExecuteAsync(HttpContext httpContext)
     {
         var response = httpContext.Response;

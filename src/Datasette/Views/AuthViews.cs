@@ -45,6 +45,7 @@ internal static class AuthViews
             return Respond.RedirectTo(home);
         }
         var layout = await v.App.LayoutAsync(v.Http, "Log out", "logout");
-        return Respond.Html(Logout.Create(new LogoutModel(layout, LayoutBuilder.NameOf(actor.Json), v.App.UrlPath("/-/logout"))), 200);
+        var page = new LogoutModel(layout, LayoutBuilder.NameOf(actor.Json), v.App.UrlPath("/-/logout"));
+        return Respond.Html(Logout.Create(page), 200, new PageTemplate("logout", "logout.html"));
     }
 }

@@ -211,7 +211,18 @@ internal static class DatabaseView
             Download = await DownloadLinkAsync(v, database),
             Limits = QueryPageBuilder.Limits(v),
         };
-        return Respond.Html(Pages.DatabasePage.Create(page), 200).With("Link", HtmlLinks.Alternate(alternate));
+        var template = PageTemplates.Database(database.Name, () => Variables(v, facts, page));
+        return Respond.Html(Pages.DatabasePage.Create(page), 200, template).With("Link", HtmlLinks.Alternate(alternate));
+    }
+
+    private static JsonMap Variables(ViewContext v, Facts facts, DatabaseModel page)
+    {
+        var map = ToJson(v, facts);
+        map.Add("database_color", facts.Database.Color);
+        map.Add("schema_url", page.SchemaHref);
+        map.Add("download_url", page.Download?.Href);
+        PageVariables.AddActions(map, page.Actions);
+        return map;
     }
 
     private static string FirstSql(Facts facts) =>

@@ -32,7 +32,13 @@ internal static class FragmentView
         pairs = pairs.Concat(Quick.Select(name => KeyValuePair.Create(name, "1")));
         var narrowed = v.WithArgs(QueryArgs.FromPairs(pairs));
         var data = await TableData.LoadAsync(narrowed, database, schema, relation);
-        return Respond.Html(Pages.Rows.Create(await TablePageBuilder.RowsAsync(narrowed, data)), 200);
+        var rows = await TablePageBuilder.RowsAsync(narrowed, data);
+        var template = new PageTemplate("table")
+        {
+            RowNames = PageTemplates.Rows("table", database.Name, relation.Name),
+            Variables = () => PageVariables.OfRows(data, rows),
+        };
+        return Respond.Html(Pages.Rows.Create(rows), 200, template);
     }
 
     private static string Column(string key)

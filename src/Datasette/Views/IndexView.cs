@@ -229,7 +229,24 @@ internal static class IndexView
         layout = layout with { AlternateUrl = alternate, FooterLinks = metadata.Links(), Robots = v.Path == "/-/" ? "noindex" : null };
         var isPrivate = await v.IsPrivateAsync("view-instance");
         var page = new IndexModel(layout, name, isPrivate, new("Homepage actions", actions), metadata.Description(), items);
-        return Respond.Html(Pages.Index.Create(page), 200).With("Link", HtmlLinks.Alternate(alternate));
+        var template = new PageTemplate("index", "index.html")
+        {
+            Variables = () => Variables(list, page, metadata),
+            IsBuiltIn = v.Path == "/-/",
+        };
+        return Respond.Html(Pages.Index.Create(page), 200, template).With("Link", HtmlLinks.Alternate(alternate));
+    }
+
+    private static JsonMap Variables(IReadOnlyList<Entry> list, IndexModel page, Metadata metadata)
+    {
+        var map = new JsonMap
+        {
+            { "databases", list.Select(entry => (object)ToJson(entry)).ToList() },
+            { "metadata", metadata.ToJson() },
+            { "private", page.IsPrivate },
+        };
+        PageVariables.AddActions(map, page.Actions);
+        return map;
     }
 
     private static string? RowTitle(long? count) => count is { } rows ? string.Create(CultureInfo.InvariantCulture, $"{rows} rows") : null;

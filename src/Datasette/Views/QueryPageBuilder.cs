@@ -64,7 +64,12 @@ internal sealed class QueryPageBuilder(ViewContext v, Database database, StoredQ
             Limits = Limits(v),
         };
         var status = error is null ? 200 : 400;
-        return Respond.Html(QuerySlice.Create(model), status).With("Link", HtmlLinks.Alternate(alternate));
+        var template = PageTemplates.Query(
+            database.Name,
+            stored?.Name,
+            () => PageVariables.Of(database, stored?.Name, model, results, metadata)
+        );
+        return Respond.Html(QuerySlice.Create(model), status, template).With("Link", HtmlLinks.Alternate(alternate));
     }
 
     public static string Limits(ViewContext v)

@@ -239,7 +239,8 @@ internal static class RowView
         {
             Formats = Formats.Links(v, Formats.Of(v, data)),
         };
-        return Respond.Html(RowSlice.Create(model), 200).With("Link", HtmlLinks.Alternate(alternate));
+        var template = PageTemplates.Row(data.Database.Name, data.Table.Name, () => PageVariables.Of(data, model, isPrivate, metadata));
+        return Respond.Html(RowSlice.Create(model), 200, template).With("Link", HtmlLinks.Alternate(alternate));
     }
 
     private static RowsModel Rows(ViewContext v, RowData data, LabelExpander labels, Metadata metadata)

@@ -149,6 +149,10 @@ internal static class SchemaViews
         var layout = await v.App.LayoutAsync(v.Http, title, "schema", crumbs);
         var alternate = v.Absolute(v.PathWithFormat("json"));
         var sections = parts.Select(part => new TextLink(part.Sql, part.Name)).ToList();
-        return Respond.Html(SchemaSlice.Create(new SchemaModel(layout with { AlternateUrl = alternate }, heading, sections)), 200);
+        return Respond.Html(
+            SchemaSlice.Create(new SchemaModel(layout with { AlternateUrl = alternate }, heading, sections)),
+            200,
+            new PageTemplate("schema", "schema.html")
+        );
     }
 }

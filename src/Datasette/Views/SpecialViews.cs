@@ -130,7 +130,17 @@ internal static class SpecialViews
         var alternate = v.Absolute(v.PathWithFormat("json"));
         var layout = await v.App.LayoutAsync(v.Http, file, "show-json");
         var page = new ShowJsonModel(layout with { AlternateUrl = alternate }, file, JsonBody.ToText(data, indent: 4));
-        return Respond.Html(ShowJson.Create(page), 200).With("Link", HtmlLinks.Alternate(alternate));
+        var template = new PageTemplate("show_json", "show_json.html")
+        {
+            Variables = () =>
+                new JsonMap
+                {
+                    { "filename", file },
+                    { "data", data },
+                    { "data_json", page.Json },
+                },
+        };
+        return Respond.Html(ShowJson.Create(page), 200, template).With("Link", HtmlLinks.Alternate(alternate));
     }
 
     private static JsonMap WithOk(object data)

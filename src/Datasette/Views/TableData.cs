@@ -22,6 +22,8 @@ internal sealed class TableData
         Relation = relation;
     }
 
+    public DatasetteApp App => v.App;
+
     public Database Database { get; }
 
     public DatabaseSchema Schema { get; }

@@ -71,7 +71,8 @@ internal static class TablePageBuilder
             FirstHref = v.Args.Flag("_next") ? v.App.UrlPath(v.Args.Without("_next").ToPath(v.Path)) : null,
             Definition = Extras.Definition(data.Relation),
         };
-        return Respond.Html(TableSlice.Create(model), 200).With("Link", HtmlLinks.Alternate(alternate));
+        var template = PageTemplates.Table(data.Database.Name, data.Name, () => PageVariables.Of(data, model, count, isPrivate, metadata));
+        return Respond.Html(TableSlice.Create(model), 200, template).With("Link", HtmlLinks.Alternate(alternate));
     }
 
     /// <summary>The rows alone.</summary>
