@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Datasette.Databases;
 using Datasette.Litestream.Configuration;
+using Datasette.Litestream.Credentials;
 using Datasette.Litestream.Status;
 using Datasette.Plugins;
 using Litestream;
@@ -29,7 +30,11 @@ internal sealed class HostReplication : IAsyncDisposable
     private readonly HashSet<string> _refused = new(StringComparer.Ordinal);
     private LitestreamStore? _store;
     private MetricsServer? _metrics;
+    private RefreshingCredentials? _credentials;
     private volatile LitestreamPluginConfig _config;
+
+    // Secrets that were read since the start: old ones may still stand in the log.
+    private volatile IReadOnlyList<string> _laterSecrets = [];
 
     private HostReplication(IDatasette datasette, ObjectStoreFactory stores, LitestreamPluginConfig config)
     {
@@ -54,7 +59,7 @@ internal sealed class HostReplication : IAsyncDisposable
     public string State { get; private set; } = "failed";
 
     /// <summary>What went wrong with databases attached while running.</summary>
-    public IReadOnlyCollection<string> Problems => [.. _problems.Values];
+    public IReadOnlyCollection<string> Problems => _credentials?.Problem() is { } old ? [old, .. _problems.Values] : [.. _problems.Values];
 
     /// <summary>Whether the data is safe now.</summary>
     public Verdict Verdict() => StatusPageBuilder.VerdictOf(_config, _store?.Databases ?? [], _datasette.Time.GetUtcNow());
@@ -108,7 +113,7 @@ internal sealed class HostReplication : IAsyncDisposable
         await _gate.WaitAsync(cancellationToken);
         try
         {
-            var config = HostDatabases.ReadConfig(_datasette, _stores, _refused);
+            var config = WithCredentials(HostDatabases.ReadConfig(_datasette, _stores, _refused));
             var entry = config.Databases.FirstOrDefault(entry => entry.Name == database.Name);
             if (entry is { Options.Replicas.Count: > 0 } && State == "alive")
                 await AddAsync(entry, database, cancellationToken);
@@ -172,6 +177,8 @@ internal sealed class HostReplication : IAsyncDisposable
             foreach (var wire in _wires.Values)
                 wire.Dispose();
             _wires.Clear();
+            if (_credentials is not null)
+                await _credentials.DisposeAsync();
         }
         finally
         {
@@ -185,6 +192,11 @@ internal sealed class HostReplication : IAsyncDisposable
         {
             _metrics = Listen(address);
             Log.Metrics(_logger, $"{address} (port {_metrics.Port}), path /metrics");
+        }
+        if (_config.Credentials is { } changing)
+        {
+            _credentials = await RefreshingCredentials.StartAsync(changing, _datasette.Time, _logger, Hide, cancellationToken);
+            Use(WithCredentials(_config));
         }
         var replicated = _config.Databases.Where(entry => entry.Options.Replicas.Count > 0).ToList();
         _store = new LitestreamStore(
@@ -257,10 +269,23 @@ internal sealed class HostReplication : IAsyncDisposable
         }
     }
 
+    private LitestreamPluginConfig WithCredentials(LitestreamPluginConfig config) =>
+        _credentials is null
+            ? config
+            : config.With(_credentials, _stores).Showing(_credentials.Current, config.Redactor.Plus(_laterSecrets));
+
     private void Use(LitestreamPluginConfig config)
     {
         _config = config;
         _log.Use(config.Redactor);
+    }
+
+    /// <summary>Called before new credentials are used, from the task that reads them.</summary>
+    private void Hide(StoreCredentials credentials)
+    {
+        string?[] secrets = [credentials.AccessKeyId, credentials.SecretAccessKey, credentials.SessionToken];
+        _laterSecrets = [.. _laterSecrets.Concat(secrets.OfType<string>()).TakeLast(30)];
+        Use(_config.Showing(credentials, _config.Redactor.Plus(_laterSecrets)));
     }
 
     private async Task StopEngineAsync(LitestreamStore store)

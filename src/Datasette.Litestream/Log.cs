@@ -38,6 +38,12 @@ internal static partial class Log
     [LoggerMessage(12, LogLevel.Warning, "{Database} is missing, and no replica holds a backup of it: nothing was restored")]
     public static partial void NothingToRestore(ILogger log, string database);
 
+    [LoggerMessage(13, LogLevel.Information, "{Source}: {News} credentials")]
+    public static partial void CredentialsRead(ILogger log, string source, string news);
+
+    [LoggerMessage(14, LogLevel.Error, "the credentials stay as they were: {Problem}")]
+    public static partial void CredentialsNotRead(ILogger log, string problem);
+
     [LoggerMessage(10, LogLevel.Information, "{Database}: {Reason}")]
     public static partial void Skipped(ILogger log, string database, string reason);
 }

@@ -1,7 +1,10 @@
 using Datasette.Litestream.Configuration;
+using Datasette.Litestream.Credentials;
 using Datasette.Plugins;
 using Litestream;
 using Litestream.Replicas;
+using Litestream.Replication;
+using Microsoft.Extensions.Logging;
 
 namespace Datasette.Litestream;
 
@@ -33,6 +36,32 @@ internal static class MissingDatabase
         var logger = log.CreateLogger("Datasette.Litestream");
         var store = new LitestreamStore(new LitestreamOptions(), stores, datasette.Time, log);
         await using var closing = store;
+        if (config.Credentials is { } changing)
+        {
+            var credentials = await RefreshingCredentials.StartAsync(
+                changing,
+                datasette.Time,
+                logger,
+                read => log.Use(config.Redactor.Plus(new[] { read.SecretAccessKey, read.AccessKeyId, read.SessionToken }.OfType<string>())),
+                cancellationToken
+            );
+            await using var closingCredentials = credentials;
+            options = config.With(credentials, stores).Databases[0].Options;
+            await RestoreAsync(store, options, name, logger, config.Redactor, cancellationToken);
+            return;
+        }
+        await RestoreAsync(store, options, name, logger, config.Redactor, cancellationToken);
+    }
+
+    private static async Task RestoreAsync(
+        LitestreamStore store,
+        DatabaseOptions options,
+        string name,
+        ILogger logger,
+        Redactor redactor,
+        CancellationToken cancellationToken
+    )
+    {
         try
         {
             if (await store.RestoreIfMissingAsync(options, cancellationToken) is { } restored)
@@ -50,7 +79,7 @@ internal static class MissingDatabase
         {
             var hint = e.Hint is null ? "" : $" ({e.Hint})";
             throw new StartupException(
-                $"{LitestreamPluginConfig.PluginName}: database '{name}' is missing and cannot be restored: {config.Redactor.Text(e.Message + hint)}",
+                $"{LitestreamPluginConfig.PluginName}: database '{name}' is missing and cannot be restored: {redactor.Text(e.Message + hint)}",
                 innerException: e
             );
         }

@@ -1,6 +1,7 @@
 using Amazon.Runtime;
 using Amazon.Runtime.Credentials;
 using Amazon.S3;
+using Litestream.Replicas;
 
 namespace Litestream.S3;
 
@@ -51,13 +52,17 @@ internal sealed class S3Connection : IAsyncDisposable
         var client = _client ?? await ConnectAsync(cancellationToken).ConfigureAwait(false);
         using var late = new CancellationTokenSource(AnswerLimit + TimeSpan.FromSeconds(sentBytes / (double)SlowestLine), _time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancellationToken);
+        var used = _options.Credentials?.Current;
         try
         {
             return await send(client, either.Token).ConfigureAwait(false);
         }
         catch (Exception e) when (e is not LitestreamException && !cancellationToken.IsCancellationRequested)
         {
-            throw S3Failure.From(e, action, key, _options, conditional);
+            var failure = S3Failure.From(e, action, key, _options, conditional);
+            if (used is not null && failure.Error == LitestreamError.AccessDenied)
+                _options.Credentials!.Refused(used);
+            throw failure;
         }
         catch (Exception e) when (e is not OperationCanceledException && cancellationToken.IsCancellationRequested)
         {
@@ -95,6 +100,8 @@ internal sealed class S3Connection : IAsyncDisposable
 
     private async Task<AWSCredentials> FindCredentialsAsync(CancellationToken cancellationToken)
     {
+        if (_options.Credentials is { } source)
+            return new ChangingCredentials(source);
         if (_options.AccessKeyId is { } id)
         {
             return _options.SessionToken is { } token
@@ -146,6 +153,24 @@ internal sealed class S3Connection : IAsyncDisposable
                 Path = _options.Bucket,
             };
         }
+    }
+
+    /// <summary>Asked by the SDK for every request.</summary>
+    private sealed class ChangingCredentials(StoreCredentialSource source) : AWSCredentials
+    {
+        private volatile Signing? _last;
+
+        public override ImmutableCredentials GetCredentials()
+        {
+            var now = source.Current;
+            if (_last is not { } last || !ReferenceEquals(last.From, now))
+                _last = last = new Signing(now, new ImmutableCredentials(now.AccessKeyId, now.SecretAccessKey, now.SessionToken));
+            return last.Keys;
+        }
+
+        public override Task<ImmutableCredentials> GetCredentialsAsync() => Task.FromResult(GetCredentials());
+
+        private sealed record Signing(StoreCredentials From, ImmutableCredentials Keys);
     }
 
     /// <summary>Sends small bodies without asking first.</summary>

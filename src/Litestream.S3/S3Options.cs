@@ -76,6 +76,9 @@ internal sealed class S3Options
     /// <summary>For temporary credentials.</summary>
     public string? SessionToken { get; init; }
 
+    /// <summary>Credentials that change; null: the ones above, or the default chain.</summary>
+    public StoreCredentialSource? Credentials { get; init; }
+
     /// <summary>PEM file with further root certificates; null for the system's alone.</summary>
     public string? CaBundlePath { get; init; }
 
@@ -96,7 +99,7 @@ internal sealed class S3Options
         );
         var endpoint = ReadEndpoint(settings, authority, environment);
         var provider = endpoint is null ? new S3Provider("Amazon S3") : S3Endpoint.Detect(endpoint);
-        var (accessKeyId, secret, sessionToken) = ReadCredentials(settings, environment);
+        var (accessKeyId, secret, sessionToken) = options.Credentials is null ? ReadCredentials(settings, environment) : default;
         var region =
             settings.Text("region")
             ?? authority.Region
@@ -124,6 +127,7 @@ internal sealed class S3Options
             AccessKeyId = accessKeyId,
             SecretAccessKey = secret,
             SessionToken = sessionToken,
+            Credentials = options.Credentials,
             CaBundlePath = NullIfEmpty(environment("AWS_CA_BUNDLE")),
         };
     }

@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Litestream.Replicas;
 using Litestream.Replication;
 
 namespace Datasette.Litestream.Configuration;
@@ -40,6 +41,9 @@ internal sealed record LitestreamPluginConfig
     /// <summary>The databases with a file that are not replicated, in attach order.</summary>
     public IReadOnlyList<SkippedEntry> Skipped { get; init; } = [];
 
+    /// <summary>Where credentials that change come from; null when none are configured so.</summary>
+    public CredentialSettings? Credentials { get; init; }
+
     /// <summary>Where the metrics endpoint listens, <c>:9090</c> or <c>host:port</c>; null for none.</summary>
     public string? MetricsAddress { get; init; }
 
@@ -51,6 +55,44 @@ internal sealed record LitestreamPluginConfig
 
     /// <summary>Knows this configuration's secrets.</summary>
     public required Redactor Redactor { get; init; }
+
+    /// <summary>The same, with credentials that change for every replica that uses such and has none of its own.</summary>
+    public LitestreamPluginConfig With(StoreCredentialSource credentials, ObjectStoreFactory stores) =>
+        this with
+        {
+            Databases =
+            [
+                .. Databases.Select(entry =>
+                    entry with
+                    {
+                        Options = entry.Options with
+                        {
+                            Replicas = [.. entry.Options.Replicas.Select(replica => With(replica, credentials, stores))],
+                        },
+                    }
+                ),
+            ],
+        };
+
+    /// <summary>The same, with credentials that were read from elsewhere shown as far as they may be.</summary>
+    public LitestreamPluginConfig Showing(StoreCredentials credentials, Redactor redactor)
+    {
+        var shown = (JsonObject)Shown.DeepClone();
+        shown["access-key-id"] = Redactor.LastFour(credentials.AccessKeyId);
+        shown["secret-access-key"] = Redactor.Marker;
+        shown.Remove("session-token");
+        if (credentials.SessionToken is not null)
+            shown["session-token"] = Redactor.Marker;
+        return this with { Shown = shown, Redactor = redactor };
+    }
+
+    private static ReplicaOptions With(ReplicaOptions replica, StoreCredentialSource credentials, ObjectStoreFactory stores)
+    {
+        const string OwnKey = "access-key-id";
+        var usesSuch = stores.Find(replica.Url.Scheme)?.Settings.Contains(OwnKey) == true;
+        var hasOwn = replica.Settings.ContainsKey(OwnKey) || replica.Url.Query.ContainsKey(OwnKey);
+        return usesSuch && !hasOwn ? replica with { Credentials = credentials } : replica;
+    }
 
     /// <summary><see cref="Shown"/> as text, indented by two.</summary>
     public string ShownText()

@@ -67,6 +67,7 @@ internal sealed class PluginConfigReader
             IsConfigured = _top.IsPresent || entries.Count > 0,
             Databases = entries,
             Skipped = skipped,
+            Credentials = _top.Changing,
             MetricsAddress = _top.MetricsAddress,
             Shown = _top.Show(shown),
             Notices = [.. _notices.Distinct()],

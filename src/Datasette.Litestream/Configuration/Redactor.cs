@@ -65,6 +65,17 @@ internal sealed partial class Redactor
             _values[trimmed] = replacement;
     }
 
+    /// <summary>The same, and further secrets: credentials that came later.</summary>
+    public Redactor Plus(IEnumerable<string> secrets)
+    {
+        var more = new Redactor();
+        foreach (var (value, replacement) in _values)
+            more._values[value] = replacement;
+        foreach (var secret in secrets)
+            more.AddSecret(secret);
+        return more;
+    }
+
     /// <summary>A value as it may be shown under its key, and remembers it when it is secret.</summary>
     public string Value(string key, string value)
     {

@@ -7,8 +7,9 @@ namespace Datasette.Litestream.Configuration;
 /// <summary>The block <c>plugins: datasette-litestream</c>, checked. Immutable.</summary>
 internal sealed class TopLevelBlock
 {
-    private static readonly string[] CredentialKeys = ["access-key-id", "secret-access-key", "session-token"];
+    private static readonly string[] PairKeys = ["access-key-id", "secret-access-key", "session-token"];
     private readonly List<KeyValuePair<string, ResolvedNode>> _shownKeys = [];
+    private readonly Dictionary<string, ResolvedNode> _credentialKeys = new(StringComparer.Ordinal);
 
     private TopLevelBlock() { }
 
@@ -27,6 +28,9 @@ internal sealed class TopLevelBlock
     /// <summary>Credentials for replicas that have none of their own, by Litestream's key names.</summary>
     public Dictionary<string, string> Credentials { get; } = new(StringComparer.Ordinal);
 
+    /// <summary>Where credentials that change come from; null when none are configured so.</summary>
+    public CredentialSettings? Changing { get; private set; }
+
     /// <summary>Reads the block.</summary>
     public static TopLevelBlock Read(PluginConfigInput input, NodeResolver resolver, Redactor redactor, List<string> notices)
     {
@@ -37,8 +41,17 @@ internal sealed class TopLevelBlock
             throw at.Error(input, $"'plugins: {LitestreamPluginConfig.PluginName}' must be a mapping of keys");
         var block = new TopLevelBlock { IsPresent = mapping.Count > 0 };
         foreach (var (key, value) in mapping)
-            block.ReadKey(key, value, at.Child(key), input, resolver, notices);
-        return block.WithEnvironment(input, redactor);
+            block.ReadKey(key, value, at.Child(key), input, resolver);
+        block.Changing = CredentialKeys.Read(block._credentialKeys, input, notices);
+        if (block.Changing is null)
+            return block.WithEnvironment(input, redactor);
+        if (block.Credentials.Count > 0)
+            notices.Add(
+                $"'{string.Join("', '", block.Credentials.Keys)}' of the top level has no effect beside '{block.Changing.Key}', which gives the credentials"
+            );
+        block.Credentials.Clear();
+        block._shownKeys.RemoveAll(pair => PairKeys.Contains(pair.Key));
+        return block;
     }
 
     /// <summary>
@@ -70,7 +83,7 @@ internal sealed class TopLevelBlock
         return shown;
     }
 
-    private void ReadKey(string key, JsonNode? value, ConfigPath at, PluginConfigInput input, NodeResolver resolver, List<string> notices)
+    private void ReadKey(string key, JsonNode? value, ConfigPath at, PluginConfigInput input, NodeResolver resolver)
     {
         switch (key)
         {
@@ -91,14 +104,9 @@ internal sealed class TopLevelBlock
             case "access-key-id" or "secret-access-key" or "session-token":
                 ReadCredential(key, resolver.Resolve(value, at), at, input);
                 break;
-            case "credentials-refresh-interval":
-                notices.Add("'credentials-refresh-interval' has no effect without 'credentials-file' or 'credentials-command'");
+            case "credentials-file" or "credentials-command" or "credentials-refresh-interval":
+                _credentialKeys[key] = resolver.Resolve(value, at);
                 break;
-            case "credentials-file" or "credentials-command":
-                throw at.Error(
-                    input,
-                    $"'{key}' is not supported yet; give 'access-key-id' and 'secret-access-key', or set them in the environment"
-                );
             case "restore-if-missing":
                 RestoreIfMissing = DatabaseBlock.ReadSwitch(resolver.Resolve(value, at).Real, at, input) ?? false;
                 break;
@@ -116,7 +124,7 @@ internal sealed class TopLevelBlock
             if (real.GetValue<string>().Trim() is { Length: > 0 } text)
                 Credentials[key] = text;
         }
-        _shownKeys.Insert(_shownKeys.TakeWhile(pair => CredentialKeys.Contains(pair.Key)).Count(), new(key, node));
+        _shownKeys.Insert(_shownKeys.TakeWhile(pair => PairKeys.Contains(pair.Key)).Count(), new(key, node));
     }
 
     private static string? ReadAddress(JsonNode? node, ConfigPath at, PluginConfigInput input)

@@ -15,6 +15,9 @@ public sealed record ReplicaOptions
     /// </summary>
     public IReadOnlyDictionary<string, string> Settings { get; init; } = new Dictionary<string, string>();
 
+    /// <summary>Credentials that may change while the replica is in use; they win over those of <see cref="Settings"/>. Null: <see cref="Settings"/> and the environment.</summary>
+    public StoreCredentialSource? Credentials { get; init; }
+
     /// <summary>Least time between two uploads while commits keep coming. The first commit after silence ships at once. Default 1 s.</summary>
     public TimeSpan SyncInterval { get; init; } = TimeSpan.FromSeconds(1);
 

@@ -467,13 +467,51 @@ public sealed class PluginConfigTests
     }
 
     [Theory]
-    [InlineData("credentials-file", "\"creds.json\"")]
-    [InlineData("credentials-command", "\"cat creds.json\"")]
-    public void P080_WhatIsNotThereYet_SaysSo(string key, string value)
+    [InlineData(
+        """{"credentials-file": "a", "credentials-command": "b", "credentials-refresh-interval": 1}""",
+        "cannot specify both 'credentials-file' and 'credentials-command'"
+    )]
+    [InlineData(
+        """{"credentials-file": "a"}""",
+        "'credentials-refresh-interval' is required when using 'credentials-file' or 'credentials-command'"
+    )]
+    [InlineData(
+        """{"credentials-command": "b"}""",
+        "'credentials-refresh-interval' is required when using 'credentials-file' or 'credentials-command'"
+    )]
+    [InlineData("""{"credentials-file": "a", "credentials-refresh-interval": 0}""", "must be a number of seconds greater than 0, not 0")]
+    [InlineData(
+        """{"credentials-file": "a", "credentials-refresh-interval": "1m"}""",
+        "must be a number of seconds greater than 0, not \"1m\""
+    )]
+    [InlineData("""{"credentials-file": "a", "credentials-refresh-interval": 1e300}""", "must be a number of seconds")]
+    [InlineData("""{"credentials-file": 7, "credentials-refresh-interval": 1}""", "'credentials-file' must be a text")]
+    [InlineData("""{"credentials-command": "cat 'x", "credentials-refresh-interval": 1}""", "a quote is not closed")]
+    [InlineData("""{"credentials-command": "  ", "credentials-refresh-interval": 1}""", "nothing is in it")]
+    [Trait("Rule", "P080")]
+    public void P082_CredentialKeys_ThatDoNotFit_AreRefused(string top, string expected)
     {
-        var message = new ConfigSetup { TopLevel = $$"""{"{{key}}": {{value}}}""" }.Refusal();
+        var message = new ConfigSetup { TopLevel = top }.Refusal();
 
-        Assert.Contains($"'{key}' is not supported yet", message);
+        Assert.StartsWith("datasette-litestream: ", message, StringComparison.Ordinal);
+        Assert.Contains(expected, message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    [Trait("Rule", "P080")]
+    public void P084_WithAFile_StaticKeysAreIgnored()
+    {
+        var config = new ConfigSetup
+        {
+            TopLevel =
+                """{"all-replicate": ["s3://b/$DB_NAME"], "credentials-file": "c.json", "credentials-refresh-interval": 1.5, "access-key-id": "AKIDSTATIC", "secret-access-key": "S3CRET"}""",
+        }
+            .Database("data")
+            .Read();
+
+        Assert.Equal(("/work dir/c.json", TimeSpan.FromSeconds(1.5)), (config.Credentials!.File, config.Credentials.Interval));
+        Assert.DoesNotContain("access-key-id", config.Databases[0].Options.Replicas[0].Settings.Keys);
+        Assert.DoesNotContain("AKIDSTATIC", config.ShownText(), StringComparison.Ordinal);
     }
 
     [Theory]
