@@ -1,14 +1,17 @@
 using System.Diagnostics;
 using System.Text.RegularExpressions;
 using Litestream.IO;
+using Litestream.Ltx;
 using Litestream.Replicas;
 using Litestream.Replication;
 using Litestream.Restore;
+using Litestream.S3;
 using Litestream.Tests.Crashes;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging.Abstractions;
 using Testing;
 using Testing.Oracles;
+using Testing.Servers;
 using Xunit;
 
 namespace Litestream.Tests.Soak;
@@ -92,6 +95,72 @@ public sealed class SoakTests(ITestOutputHelper output)
         output.WriteLine($"{acts} acts beside two writers, {compared} restores on the way");
     }
 
+    [Fact]
+    public async Task Q3_RealS3ServerWhoseAnswersAreSometimesLost_EveryRestoreIsWhole_AndTheLastIsEqual()
+    {
+        Require.That(RadosGateway.IsInstalled, "an S3 server (radosgw)", "apt-get install " + RadosGateway.Packages);
+        var server = await RadosGateway.GetAsync();
+        var replica = server.Options(await server.CreateBucketAsync(), "app") with { SyncInterval = TimeSpan.FromMilliseconds(50) };
+        var seed = Environment.TickCount;
+        output.WriteLine($"seed {seed}");
+        var opened = new List<UnreliableStore>();
+        var unreliable = S3ObjectStore.Backend with
+        {
+            Open = options =>
+            {
+                var store = new UnreliableStore(S3ObjectStore.Backend.Open(options), seed + opened.Count);
+                opened.Add(store);
+                return store;
+            },
+        };
+        using var folder = new TempFolder();
+        var path = folder.Combine("app.db");
+        await using var writer = WriterChild.Start(path, seed);
+        await writer.WaitForLineAsync(new Regex("^writing$"), Patience, cancellationToken: Token);
+        await using var store = new LitestreamStore(
+            new LitestreamOptions
+            {
+                ShutdownSyncTimeout = Patience,
+                Databases =
+                [
+                    new DatabaseOptions
+                    {
+                        Path = path,
+                        MinCheckpointPageCount = 200,
+                        Replicas = [replica],
+                    },
+                ],
+            },
+            new ObjectStoreFactory(unreliable)
+        );
+        await store.StartAsync(Token);
+        var stores = new ObjectStoreFactory(S3ObjectStore.Backend);
+        var (clock, restores, last) = (Stopwatch.StartNew(), 0, 0L);
+        while (clock.Elapsed < Duration)
+        {
+            await Task.Delay(500, Token);
+            await using var client = stores.Open(replica);
+            if (last == 0 && !await HasAnyAsync(client))
+                continue;
+            var restored = folder.Combine($"restored-{Guid.NewGuid():n}.db");
+            await RestoreAsync(client, restored, IntegrityCheckMode.Quick);
+            var transactions = WriterChild.RequireWhole(restored);
+            Assert.True(transactions >= last, $"{last} transactions were there before, now {transactions}");
+            (restores, last) = (restores + 1, transactions);
+            File.Delete(restored);
+        }
+        writer.CloseInput();
+        await writer.WaitForExitAsync(Patience, Token);
+        opened.ForEach(o => o.CalmDown());
+        Assert.True(await store.StopAsync(Token));
+        await using var calm = stores.Open(replica);
+        var end = folder.Combine("last.db");
+        await RestoreAsync(calm, end, IntegrityCheckMode.Full);
+        Assert.Equal(CanonicalDump.Of(path), CanonicalDump.Of(end));
+        output.WriteLine($"{opened.Sum(o => o.Faults)} answers lost, {restores} restores on the way, {last} transactions");
+        Assert.NotEqual(0, opened.Sum(o => o.Faults));
+    }
+
     private static void Act(SqliteConnection app, Random random)
     {
         string[] acts =
@@ -145,6 +214,18 @@ public sealed class SoakTests(ITestOutputHelper output)
     private static async Task RestoreAsync(string replica, string output, IntegrityCheckMode check)
     {
         await using var client = new ObjectStoreFactory().Open(new ReplicaOptions { Url = ReplicaUrl.Parse(replica) });
+        await RestoreAsync(client, output, check);
+    }
+
+    private static async Task<bool> HasAnyAsync(ReplicaClient client)
+    {
+        await foreach (var _ in client.ListAsync(LtxFileInfo.SnapshotLevel, default, TimestampAccuracy.Listing, Token))
+            return true;
+        return false;
+    }
+
+    private static async Task RestoreAsync(ReplicaClient client, string output, IntegrityCheckMode check)
+    {
         var restorer = new DatabaseRestorer(DurableFiles.System, TimeProvider.System, NullLogger.Instance);
         await restorer.RestoreAsync(client, new RestoreOptions { OutputPath = output, IntegrityCheck = check }, Token);
     }
