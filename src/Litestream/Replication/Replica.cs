@@ -236,36 +236,14 @@ internal sealed class Replica : IAsyncDisposable
         // The local file may have had to go for its room; what this process has stored it remembers.
         var own = _stored is { } stored && stored.Txid == position ? stored.Header : null;
         if (own is null && _feed.Files.EndingAt(position) is { } local)
-            own = await ReadOwnHeaderAsync(local, cancellationToken).ConfigureAwait(false);
+            own = await StoredFile.ReadOwnAsync(_feed.Files.Directory, local, cancellationToken).ConfigureAwait(false);
         if (Listing.Newest is not { } remote || own is null)
             return false;
-        if (await IsSameAsync(remote, own, cancellationToken).ConfigureAwait(false))
+        if (await StoredFile.IsSameAsync(_client, remote, own, cancellationToken).ConfigureAwait(false))
             return true;
         if (position <= _reachedHere)
             throw Fenced($"{remote.FileName} at {Status.Location} is not the file that this engine wrote");
         return false;
-    }
-
-    private async Task<LtxHeader> ReadOwnHeaderAsync(LtxFileInfo file, CancellationToken cancellationToken)
-    {
-        var ours = _feed.Files.Directory.OpenRead(file);
-        await using var closing = ours.ConfigureAwait(false);
-        return await ReadHeaderAsync(ours, cancellationToken).ConfigureAwait(false);
-    }
-
-    private async Task<bool> IsSameAsync(LtxFileInfo remote, LtxHeader own, CancellationToken cancellationToken)
-    {
-        var theirs = await _client.OpenAsync(remote, 0, LtxHeader.Size, cancellationToken).ConfigureAwait(false);
-        await using var closing = theirs.ConfigureAwait(false);
-        var header = await ReadHeaderAsync(theirs, cancellationToken).ConfigureAwait(false);
-        return remote.Level == LtxFileInfo.MinLevel ? header == own : header.Timestamp == own.Timestamp;
-    }
-
-    private static async Task<LtxHeader> ReadHeaderAsync(Stream stream, CancellationToken cancellationToken)
-    {
-        var bytes = new byte[LtxHeader.Size];
-        await stream.ReadExactlyAsync(bytes, cancellationToken).ConfigureAwait(false);
-        return LtxHeader.Read(bytes);
     }
 
     /// <returns>False when the local file is gone or damaged: the replica then needs a snapshot.</returns>
@@ -289,7 +267,7 @@ internal sealed class Replica : IAsyncDisposable
 
     private async Task UploadFileAsync(LtxFileInfo file, Stream content, CancellationToken cancellationToken)
     {
-        var header = await ReadHeaderAsync(content, cancellationToken).ConfigureAwait(false);
+        var header = await StoredFile.ReadHeaderAsync(content, cancellationToken).ConfigureAwait(false);
         content.Position = 0;
         LtxFileInfo stored;
         try
@@ -302,7 +280,7 @@ internal sealed class Replica : IAsyncDisposable
         catch (LitestreamException e) when (e.Error == LitestreamError.Conflict)
         {
             // Our own, of a try whose answer was lost; or another writer's.
-            if (!await IsSameAsync(file, header, cancellationToken).ConfigureAwait(false))
+            if (!await StoredFile.IsSameAsync(_client, file, header, cancellationToken).ConfigureAwait(false))
                 throw Fenced($"{file.FileName} at {Status.Location} exists already, with other content");
             stored = file;
         }

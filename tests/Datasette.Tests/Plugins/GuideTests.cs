@@ -21,8 +21,8 @@ public sealed partial class GuideTests
     public void EveryHook_IsNamedWithWhatDatasetteCallsIt_AndHasAnExample()
     {
         var examples = string.Join('\n', Examples);
-        Assert.Empty(HookNames.All.Where(hook => !Guide.Contains($"`{hook}`", StringComparison.Ordinal)));
-        Assert.Empty(HookNames.All.Where(hook => !Regex.IsMatch(examples, $@"override [^\n]* {hook}\(")));
+        Assert.All(HookNames.All, hook => Assert.Contains($"`{hook}`", Guide, StringComparison.Ordinal));
+        Assert.All(HookNames.All, hook => Assert.Matches($@"override [^\n]* {hook}\(", examples));
         Assert.Empty(HookNames.All.Except(HookNames.OverriddenBy(new AlmanacPlugin())));
     }
 
