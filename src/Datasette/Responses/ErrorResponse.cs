@@ -37,6 +37,11 @@ internal static class ErrorResponse
     {
         // An unknown path has no more to say than its number.
         message = message == "404" ? "404: there is no page at this address." : message;
+        if (status == StatusCodes.Status403Forbidden && message.All(c => char.IsAsciiLetterLower(c) || c == '-'))
+        {
+            // The name of the permission alone.
+            message = $"This needs the permission {message}.";
+        }
         var heading = title ?? (status == StatusCodes.Status403Forbidden ? "Forbidden" : $"Error {status}");
         var layout = await datasette.LayoutAsync(context, heading, "error");
         var model = new ErrorModel(layout, heading, message, status, datasette.UrlPath("/")) { Hint = hint ?? ErrorHint.None };

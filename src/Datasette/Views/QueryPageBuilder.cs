@@ -61,7 +61,7 @@ internal sealed class QueryPageBuilder(ViewContext v, Database database, StoredQ
             CsvHref = hasRows ? v.PathWithFormat("csv", "_size=max") : null,
             Note = Note(results),
             Rows = hasRows ? Rows(results!) : null,
-            Limits = Limits(v),
+            Limits = stored?.IsWrite == true ? "Changes this database." : Limits(v),
         };
         var status = error is null ? 200 : 400;
         var template = PageTemplates.Query(

@@ -33,7 +33,7 @@ public sealed class KeyboardTests(Site site) : IAsyncLifetime
         var button = page.GetByLabel("Menu of column name");
         await button.FocusAsync();
         await PressAsync("Enter");
-        Assert.Equal("true", await button.GetAttributeAsync("aria-expanded"));
+        await Expect(button).ToHaveAttributeAsync("aria-expanded", "true");
         Assert.Equal("Sort ascending", await FocusedTextAsync());
         await PressAsync("ArrowDown");
         Assert.Equal("Sort descending", await FocusedTextAsync());
@@ -43,9 +43,12 @@ public sealed class KeyboardTests(Site site) : IAsyncLifetime
         Assert.Equal("Sort ascending", await FocusedTextAsync());
         await PressAsync("Escape");
         await Expect(button).ToBeFocusedAsync();
-        Assert.Equal("false", await button.GetAttributeAsync("aria-expanded"));
+        await Expect(button).ToHaveAttributeAsync("aria-expanded", "false");
         await PressAsync("ArrowDown", "ArrowDown", "Enter");
         await page.WaitForURLAsync("**_sort_desc=name");
+        await Expect(page.GetByLabel("Menu of column name")).ToBeFocusedAsync();
+        await page.ReloadAsync();
+        await Expect(page.GetByLabel("Menu of column name")).Not.ToBeFocusedAsync();
     }
 
     [Fact]
@@ -72,7 +75,7 @@ public sealed class KeyboardTests(Site site) : IAsyncLifetime
         Assert.Equal("menu", await summary.GetAttributeAsync("aria-haspopup"));
         await summary.FocusAsync();
         await root.Keyboard.PressAsync("ArrowDown");
-        Assert.Equal("true", await summary.GetAttributeAsync("aria-expanded"));
+        await Expect(summary).ToHaveAttributeAsync("aria-expanded", "true");
         var focused = await root.EvaluateAsync<string>("document.activeElement.getAttribute('role')");
         Assert.Equal("menuitem", focused);
         await root.Keyboard.PressAsync("Escape");

@@ -43,6 +43,21 @@ public sealed class LookTests(Site site)
         await page.Context.DisposeAsync();
     }
 
+    [Fact]
+    public async Task U052_OnAPhone_FiltersAreFolded_SoThatRowsComeFirst()
+    {
+        var page = await site.OpenAsync(width: 390);
+        await page.GotoAsync("/things/things");
+        Assert.True((await BoxAsync(page, "tbody tr")).Y < 500, "the first row is on the first screen");
+        await Expect(page.Locator("#sort_by")).ToBeHiddenAsync();
+        await page.ClickAsync("text=Filter and sort");
+        await page.SelectOptionAsync("#sort_by", "name");
+        await page.CheckAsync("[name=_sort_by_desc]");
+        await page.ClickAsync("text=Apply filters");
+        await Expect(page.Locator("tbody td.col-name").First).ToHaveTextAsync("Chalk");
+        await page.Context.DisposeAsync();
+    }
+
     private static async Task<LocatorBoundingBoxResult> BoxAsync(IPage page, string selector) =>
         (await page.Locator(selector).First.BoundingBoxAsync())!;
 

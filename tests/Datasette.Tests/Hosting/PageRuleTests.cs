@@ -144,6 +144,8 @@ public sealed class PageRuleTests : IDisposable
         Assert.DoesNotContain("planets", (await PageAsync(server, "/data/plantes", 404)).QuerySelector("main")!.TextContent);
         var page = await PageAsync(server, "/data/planets", 403);
         Assert.Contains("You are not signed in.", page.QuerySelector("[role=alert]")!.TextContent);
+        page = await PageAsync(server, "/-/permissions", 403);
+        Assert.Contains("This needs the permission permissions-debug.", page.QuerySelector("[role=alert]")!.TextContent);
     }
 
     [Fact]

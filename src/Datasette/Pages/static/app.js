@@ -211,6 +211,31 @@
         head.firstElementChild.append(button);
       }
     }
+    // Whoever sorts by the keyboard stays at the column when the page is loaded anew.
+    const key = "datasette-column:" + tableUrl;
+    const keep = (event, selector, head) => {
+      try {
+        if (event.detail === 0 && event.target.closest("a")) sessionStorage.setItem(key, JSON.stringify([head.dataset.column, selector]));
+      } catch {
+        // A browser that keeps nothing begins at the top.
+      }
+    };
+    for (const head of all("th[data-column]")) head.addEventListener("click", (event) => keep(event, "a", head));
+    menu.addEventListener("click", (event) => opener && keep(event, "button.col-menu", opener.closest("th")));
+    const kept = (() => {
+      try {
+        const found = JSON.parse(sessionStorage.getItem(key));
+        sessionStorage.removeItem(key);
+        return found;
+      } catch {
+        return null;
+      }
+    })();
+    if (kept) {
+      const head = all("th[data-column]").find((other) => other.dataset.column === kept[0]);
+      const target = head && head.querySelector(kept[1]);
+      if (target) target.focus();
+    }
     // On a phone there are no heads: two buttons lead to the list.
     for (const [name, target] of [
       [".choose-columns-mobile", () => chooser.querySelector("input:enabled") || chooser.querySelector("summary")],
@@ -253,6 +278,8 @@
 
   // Filters: rows are added and taken away; the values of facets are offered.
   for (const form of all("form.filters")) {
+    const toggle = form.querySelector(".filters-toggle");
+    toggle.addEventListener("click", () => toggle.setAttribute("aria-expanded", String(form.classList.toggle("is-open"))));
     const blank = form.querySelector(".filter-row:has([name=_filter_column])");
     let number = all(".filter-row", form).length;
     const offer = (row) => {
