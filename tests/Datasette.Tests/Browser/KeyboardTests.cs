@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using Microsoft.Playwright;
 using Xunit;
 using static Microsoft.Playwright.Assertions;
@@ -45,7 +46,7 @@ public sealed class KeyboardTests(Site site) : IAsyncLifetime
         await Expect(button).ToBeFocusedAsync();
         await Expect(button).ToHaveAttributeAsync("aria-expanded", "false");
         await PressAsync("ArrowDown", "ArrowDown", "Enter");
-        await page.WaitForURLAsync("**_sort_desc=name");
+        await Expect(page).ToHaveURLAsync(new Regex("_sort_desc=name$"));
         await Expect(page.GetByLabel("Menu of column name")).ToBeFocusedAsync();
         await page.ReloadAsync();
         await Expect(page.GetByLabel("Menu of column name")).Not.ToBeFocusedAsync();
@@ -59,9 +60,10 @@ public sealed class KeyboardTests(Site site) : IAsyncLifetime
         await PressAsync("ArrowUp", "Enter");
         await Expect(page.Locator("column-chooser input[value=name]")).ToBeFocusedAsync();
         await PressAsync("Space");
+        await Expect(page.Locator("column-chooser input[value=name]")).Not.ToBeCheckedAsync();
         await page.GetByRole(AriaRole.Button, new() { Name = "Show these columns" }).FocusAsync();
         await PressAsync("Enter");
-        await page.WaitForURLAsync("**_col=**");
+        await Expect(page).ToHaveURLAsync(new Regex("_col="));
         await Expect(page.Locator("th[data-column=name]")).ToHaveCountAsync(0);
     }
 
@@ -98,7 +100,7 @@ public sealed class KeyboardTests(Site site) : IAsyncLifetime
         await PressAsync("ArrowDown");
         Assert.Equal("jump-1", await input.GetAttributeAsync("aria-activedescendant"));
         await PressAsync("ArrowUp", "Enter");
-        await page.WaitForURLAsync("**/space/moons");
+        await Expect(page).ToHaveURLAsync(new Regex("/space/moons$"));
         await page.ClickAsync("summary[aria-label=Menu]");
         await page.ClickAsync("text=Jump to…");
         await Expect(page.Locator("navigation-search .results-heading")).ToHaveTextAsync("Recent");
