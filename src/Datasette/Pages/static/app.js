@@ -208,7 +208,7 @@
           show(button, entry, event.key === "ArrowUp");
           event.preventDefault();
         });
-        head.firstElementChild.append(button);
+        (head.firstElementChild || head).append(button);
       }
     }
     // Whoever sorts by the keyboard stays at the column when the page is loaded anew.
@@ -242,6 +242,7 @@
       [".column-actions-mobile", () => chooser.querySelector(".column-links a")],
     ]) {
       const button = document.querySelector(name);
+      if (!button) continue;
       button.hidden = false;
       button.addEventListener("click", () => open(target()));
     }
@@ -279,7 +280,7 @@
   // Filters: rows are added and taken away; the values of facets are offered.
   for (const form of all("form.filters")) {
     const toggle = form.querySelector(".filters-toggle");
-    toggle.addEventListener("click", () => toggle.setAttribute("aria-expanded", String(form.classList.toggle("is-open"))));
+    if (toggle) toggle.addEventListener("click", () => toggle.setAttribute("aria-expanded", String(form.classList.toggle("is-open"))));
     const blank = form.querySelector(".filter-row:has([name=_filter_column])");
     let number = all(".filter-row", form).length;
     const offer = (row) => {
