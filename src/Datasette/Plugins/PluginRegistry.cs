@@ -84,7 +84,13 @@ internal sealed class PluginRegistry
                     nameof(DatasettePlugin.RegisterLiquidFilters),
                     p => p.RegisterLiquidFilters(datasette),
                     filter => filter.Name,
-                    []
+                    [],
+                    (plugin, filter) =>
+                        filter with
+                        {
+                            Apply = (value, arguments) =>
+                                HookCall.Run(plugin, nameof(plugin.RegisterLiquidFilters), _ => filter.Apply(value, arguments)),
+                        }
                 ).Values,
             ],
             Events = OwnEvents

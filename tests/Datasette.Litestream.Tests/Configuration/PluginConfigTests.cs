@@ -422,6 +422,7 @@ public sealed class PluginConfigTests
         );
 
     [Fact]
+    [Trait("Rule", "C111")]
     public void P036_CredentialsOfTheEnvironment_AreUsedWhenTheConfigurationHasNone()
     {
         var setup = new ConfigSetup().Database(

