@@ -20,7 +20,7 @@ help() {
     cat <<'TEXT'
 ./build.sh              restore, check the format, build, run the fast tests
 ./build.sh test         everything that CI runs: all tests, the native programs, a smoke test of them
-./build.sh soak         the long tests in full: 100,000 simulated lives, 1,000 kills, 200 rounds of full disks, hours of load
+./build.sh soak         the long tests in full: 100,000 simulated lives, 1,000 kills, 200 rounds of full disks, 200 lost disks, hours of load
 ./build.sh serve        build, make demo/ and serve a sample database that is replicated to demo/replica
 ./build.sh publish DIR  the native programs datasette and litestream, with their SQLite library, in DIR
 ./build.sh tool DIR     the dotnet tool datasette as a package in DIR; unlike the native program it can load plugins at run time
@@ -235,9 +235,11 @@ soak() {
     export LITESTREAM_SIM_COUNT=${LITESTREAM_SIM_COUNT:-100000} LITESTREAM_KILLS=${LITESTREAM_KILLS:-1000}
     export LITESTREAM_DISK_ROUNDS=${LITESTREAM_DISK_ROUNDS:-200} LITESTREAM_HISTORIES=${LITESTREAM_HISTORIES:-1000}
     export LITESTREAM_SOAK_SECONDS=${LITESTREAM_SOAK_SECONDS:-3600}
+    export DATASETTE_CHAOS_SECONDS=${DATASETTE_CHAOS_SECONDS:-300} DATASETTE_DISK_LOSSES=${DATASETTE_DISK_LOSSES:-200}
     test_timeout=$((24 * 3600))
     run_tests Litestream.Tests -trait Speed=slow
     run_tests Litestream.Tests -class Litestream.Tests.Simulation.SimulationTests
+    run_tests Datasette.Litestream.Tests -trait Speed=slow
     finish
 }
 

@@ -81,6 +81,21 @@ internal sealed class HostReplication : IAsyncDisposable
         return (newest is { } time ? $"in sync, {StatusText.Ago(time, now)}" : "in sync", Tone.Ok);
     }
 
+    /// <summary>What confirms the writes to a database; null when it has no replica.</summary>
+    public DurableCopies? CopiesOf(string name)
+    {
+        if (_store is not { } store || State != "alive" || !_wires.TryGetValue(name, out var wire))
+            return null;
+        try
+        {
+            return new ReplicaCopies(store.Database(wire.Path), _config.Redactor);
+        }
+        catch (LitestreamException)
+        {
+            return null; // it was detached just now
+        }
+    }
+
     /// <summary>Starts replication for a host; null when nothing is configured.</summary>
     /// <exception cref="StartupException">The configuration can never work, or the metrics address is taken.</exception>
     public static async Task<HostReplication?> StartAsync(

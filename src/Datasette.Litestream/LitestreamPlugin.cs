@@ -124,6 +124,9 @@ public sealed class LitestreamPlugin : DatasettePlugin
         return StatusHtml.State(state.Word, state.Tone, datasette.UrlPath(LitestreamStatusView.Path));
     }
 
+    /// <inheritdoc/>
+    public override DurableCopies? DurableCopiesOf(IDatasette datasette, Database database) => Of(datasette)?.CopiesOf(database.Name);
+
     /// <summary>Nothing was replicated at the start, but this database may have a block of its own. A mistake in it must not hurt the running host.</summary>
     private async Task StartLateAsync(IDatasette datasette, Database database, CancellationToken cancellationToken)
     {

@@ -36,6 +36,7 @@ internal sealed class DatasetteApp : IDatasette, IAsyncDisposable
         ColumnTypes = new ColumnTypeStore(catalog);
         Rights = new PermissionChecker(this, hooks, options.Rights.Actions, catalog);
         Options = options;
+        Writes = WriteConfig.Parse(options.Config);
         Databases = databases;
         Hooks = hooks;
         Loggers = loggers;
@@ -66,6 +67,9 @@ internal sealed class DatasetteApp : IDatasette, IAsyncDisposable
     public DatasetteConfig Config => Options.Config;
 
     public DatasetteSettings Settings => Options.Settings;
+
+    /// <summary>Limits of writes, and what must confirm them.</summary>
+    public WriteConfig Writes { get; }
 
     public ILoggerFactory Loggers { get; }
 

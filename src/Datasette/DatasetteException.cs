@@ -25,6 +25,9 @@ public sealed class DatasetteException : Exception
         Errors = errors;
     }
 
+    /// <summary>After this time the same request may succeed: header <c>Retry-After</c>. Null when there is nothing to wait for.</summary>
+    public TimeSpan? RetryAfter { get; init; }
+
     /// <summary>HTTP status of the answer.</summary>
     public int Status { get; }
 

@@ -85,6 +85,15 @@ public sealed class LitestreamStore : IAsyncDisposable
         }
     }
 
+    /// <summary>One database, to have its commits confirmed by its replicas.</summary>
+    /// <param name="path">Its path, relative or absolute.</param>
+    /// <exception cref="LitestreamException"><see cref="LitestreamError.NotFound"/>: it is not replicated here.</exception>
+    public LitestreamDatabase Database(string path)
+    {
+        var entry = Find(path);
+        return new LitestreamDatabase(entry.Database, entry.Status, _services.Time);
+    }
+
     /// <summary>Steps of all loops, for simulations.</summary>
     internal StepScheduler Scheduler => _scheduler;
 
@@ -338,6 +347,7 @@ public sealed class LitestreamStore : IAsyncDisposable
                 var tidy = scheduler.Add(keeper.StepAsync);
                 replica.Uploaded += () => scheduler.Wake(tidy);
                 replica.Doubted += () => scheduler.Wake(upload);
+                replica.Wanted += () => scheduler.Wake(upload);
                 _uploads.Add(upload);
                 _activities.Add(tidy);
             }

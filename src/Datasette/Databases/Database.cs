@@ -35,7 +35,7 @@ public sealed class Database : IAsyncDisposable
         GivenPath = givenPath;
         _factory = new ConnectionFactory(name, kind, location, _options);
         _readers = new ReadPool(_factory, _options.ReaderThreads, _options.Time);
-        _writes = new WriteQueue(OpenWriter, OnCommitted);
+        _writes = new WriteQueue(OpenWriter, OnCommitted, _options);
         _hash = new Lazy<string>(HashFile);
         // Shared memory lives as long as one connection does.
         _keepAlive = kind == DatabaseKind.SharedMemory ? _factory.OpenWriter(create: true) : null;
@@ -235,22 +235,32 @@ public sealed class Database : IAsyncDisposable
         }
     }
 
-    /// <summary>Writes in one transaction, in turn with all other writes of this process.</summary>
-    /// <param name="write">The work; runs between BEGIN IMMEDIATE and COMMIT, any exception rolls back.</param>
+    /// <summary>Writes in one transaction, in turn with all other writes of this process. Answers after the COMMIT.</summary>
+    /// <param name="write">
+    /// The work; any exception undoes it. Writes that wait at the same time share a transaction, each behind a savepoint of its own; a work is
+    /// called again when another one made SQLite undo them all. It must not begin or end transactions.
+    /// </param>
     /// <param name="ct">Honoured until the work starts.</param>
-    /// <exception cref="DatasetteException">403: the database is immutable.</exception>
+    /// <exception cref="DatasetteException">403: the database is immutable. 503: too many writes wait, or another program keeps it locked.</exception>
     public Task<T> WriteAsync<T>(Func<SqliteConnection, T> write, CancellationToken ct = default) => WriteAsync(write, true, ct);
 
     /// <summary>Writes as <see cref="WriteAsync{T}(Func{SqliteConnection, T}, CancellationToken)"/>, on wish without a transaction (VACUUM, PRAGMA journal_mode).</summary>
-    public Task<T> WriteAsync<T>(Func<SqliteConnection, T> write, bool inTransaction, CancellationToken ct)
+    public Task<T> WriteAsync<T>(Func<SqliteConnection, T> write, bool inTransaction, CancellationToken ct) =>
+        WriteAsync(write, new WriteOptions(inTransaction ? WriteTurn.Grouped : WriteTurn.Bare), ct);
+
+    /// <summary>Writes as <see cref="WriteAsync{T}(Func{SqliteConnection, T}, CancellationToken)"/>, with a choice of its transaction and its limit.</summary>
+    internal Task<T> WriteAsync<T>(Func<SqliteConnection, T> write, WriteOptions options, CancellationToken ct)
     {
         if (!IsMutable)
         {
             throw new DatasetteException(403, "Database is immutable");
         }
 
-        return _writes.RunAsync(write, inTransaction, ct);
+        return _writes.RunAsync(write, options, ct);
     }
+
+    /// <summary>Limit of a visitor's write.</summary>
+    internal TimeSpan WriteTimeLimit => _options.WriteTimeLimit;
 
     /// <summary>What is in the database, at most one second old as for other processes' changes, at once for our own.</summary>
     public async Task<DatabaseSchema> SchemaAsync(CancellationToken ct = default)
@@ -473,6 +483,8 @@ public sealed class Database : IAsyncDisposable
     private SqliteConnection OpenWriter()
     {
         var connection = _factory.OpenWriter(create: _kind != DatabaseKind.File);
+        var patience = _options.WriteLockTimeout < _options.BusyTimeout ? _options.WriteLockTimeout : _options.BusyTimeout;
+        _ = SQLitePCL.raw.sqlite3_busy_timeout(connection.Handle!, (int)patience.TotalMilliseconds);
         ApplyCheckpointing(connection);
         return connection;
     }
@@ -486,10 +498,14 @@ public sealed class Database : IAsyncDisposable
         }
     }
 
-    private void OnCommitted()
+    private void OnCommitted(bool isSchema)
     {
-        Volatile.Write(ref _schemaLookedAt, 0);
         Memory.Forget();
+        if (isSchema)
+        {
+            Volatile.Write(ref _schemaLookedAt, 0);
+        }
+
         Committed?.Invoke(this);
     }
 

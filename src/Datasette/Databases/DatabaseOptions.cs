@@ -29,6 +29,15 @@ public sealed record DatabaseOptions
     /// <summary>How long SQLite waits for a lock. Default 5 seconds.</summary>
     public TimeSpan BusyTimeout { get; init; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>How long a write waits in all for a lock that another program holds, before it is refused with 503. Default 10 seconds.</summary>
+    public TimeSpan WriteLockTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Longest time that a write of a visitor may spend inside SQLite. Default 10 seconds.</summary>
+    public TimeSpan WriteTimeLimit { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Writes that may wait for their turn; more are refused with 503. Default 1,000.</summary>
+    public int MaxQueuedWrites { get; init; } = 1000;
+
     /// <summary>Called with each new connection and the database's name, before first use, on the thread that opens it. Registers functions.</summary>
     public Action<SqliteConnection, string>? PrepareConnection { get; init; }
 

@@ -73,10 +73,11 @@ public sealed class InternalDatabase : IAsyncDisposable
             await database.WriteAsync(c => SqlStatement.Execute(c, "delete from catalog_databases") + ClearTables(c), ct);
             return new InternalDatabase(database, options.Time);
         }
-        catch (SqliteException e)
+        catch (Exception e) when (e is SqliteException or DatasetteException)
         {
             await database.DisposeAsync();
-            throw new StartupException($"Cannot use {path} as internal database: {SqlErrors.Message(e)}.", innerException: e);
+            var why = e is SqliteException sql ? SqlErrors.Message(sql) : e.Message.TrimEnd('.');
+            throw new StartupException($"Cannot use {path} as internal database: {why}.", innerException: e);
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Json.Nodes;
 using Microsoft.Data.Sqlite;
@@ -12,6 +13,7 @@ public sealed class SqlStatement : IDisposable
     private readonly sqlite3 _db;
     private readonly sqlite3_stmt _statement;
     private bool _isRunning;
+    private StatementCache? _cache;
 
     private SqlStatement(sqlite3 db, sqlite3_stmt statement, string sql)
     {
@@ -71,21 +73,41 @@ public sealed class SqlStatement : IDisposable
         }
     }
 
+    /// <summary>As <see cref="Prepare"/>; but a connection that keeps its statements prepares the same text once. For texts of our own making.</summary>
+    internal static SqlStatement Kept(SqliteConnection connection, string sql)
+    {
+        if (StatementCache.Of(connection) is not { } cache)
+        {
+            return Prepare(connection, sql);
+        }
+
+        var statement = cache.Take(sql);
+        statement._cache = cache;
+        return statement;
+    }
+
     /// <summary>Prepares, binds, steps to the end and forgets the rows.</summary>
     /// <returns>Rows changed by this statement.</returns>
     public static int Execute(SqliteConnection connection, string sql, IReadOnlyDictionary<string, object?>? parameters = null)
     {
-        using var statement = Prepare(connection, sql);
+        using var statement = Kept(connection, sql);
         statement.BindAll(parameters);
-        while (statement.Step()) { }
+        return statement.Run();
+    }
 
-        return statement.IsReadOnly ? 0 : raw.sqlite3_changes(statement._db);
+    /// <summary>Steps to the end and forgets the rows.</summary>
+    /// <returns>Rows changed by this statement.</returns>
+    internal int Run()
+    {
+        while (Step()) { }
+
+        return IsReadOnly ? 0 : raw.sqlite3_changes(_db);
     }
 
     /// <summary>Prepares, binds and reads every row.</summary>
     public static List<object?[]> Query(SqliteConnection connection, string sql, IReadOnlyDictionary<string, object?>? parameters = null)
     {
-        using var statement = Prepare(connection, sql);
+        using var statement = Kept(connection, sql);
         statement.BindAll(parameters);
         var rows = new List<object?[]>();
         while (statement.Step())
@@ -99,7 +121,7 @@ public sealed class SqlStatement : IDisposable
     /// <summary>The first value of the first row; null when there is none.</summary>
     public static object? Scalar(SqliteConnection connection, string sql, IReadOnlyDictionary<string, object?>? parameters = null)
     {
-        using var statement = Prepare(connection, sql);
+        using var statement = Kept(connection, sql);
         statement.BindAll(parameters);
         return statement.Step() ? statement.Value(0) : null;
     }
@@ -218,8 +240,24 @@ public sealed class SqlStatement : IDisposable
         };
     }
 
+    /// <summary>An integer of the current row.</summary>
+    /// <param name="column">0-based.</param>
+    internal long Integer(int column) => raw.sqlite3_column_int64(_statement, column);
+
     /// <inheritdoc/>
-    public void Dispose() => _statement.Dispose();
+    public void Dispose()
+    {
+        if (_cache is { } cache)
+        {
+            _cache = null;
+            Reset();
+            _ = raw.sqlite3_clear_bindings(_statement);
+            cache.Return(this);
+            return;
+        }
+
+        _statement.Dispose();
+    }
 
     // column_text makes SQLite convert to UTF-8 where the database is UTF-16; the bytes after it may hold NULs and invalid sequences.
     private string Text(int column)
@@ -273,5 +311,71 @@ public sealed class SqlStatement : IDisposable
             // A text that SQLite cannot parse is something after the first statement, too.
             return rc != raw.SQLITE_OK || !second.IsInvalid;
         }
+    }
+}
+
+/// <summary>Prepared statements of one connection: those used last are kept, since the same questions come again and again.</summary>
+/// <remarks>Belongs to the thread that uses the connection. SQLite prepares a kept statement anew by itself when the schema changes.</remarks>
+internal sealed class StatementCache(SqliteConnection connection) : IDisposable
+{
+    private const int Most = 48;
+    private static readonly ConditionalWeakTable<SqliteConnection, StatementCache> s_all = [];
+    private const int LongestSql = 16 * 1024;
+    private readonly Dictionary<string, LinkedListNode<SqlStatement>> _idle = new(StringComparer.Ordinal);
+    private readonly LinkedList<SqlStatement> _order = new();
+
+    /// <summary>From now on <see cref="SqlStatement.Execute"/> and its like keep their statements on a connection. Dispose what is returned before it.</summary>
+    public static StatementCache Keep(SqliteConnection connection)
+    {
+        var cache = new StatementCache(connection);
+        s_all.Add(connection, cache);
+        return cache;
+    }
+
+    /// <summary>The cache of a connection; null where statements are not kept.</summary>
+    public static StatementCache? Of(SqliteConnection connection) => s_all.TryGetValue(connection, out var cache) ? cache : null;
+
+    /// <summary>A statement ready to be bound and run, for this user alone until it is given back or disposed.</summary>
+    public SqlStatement Take(string sql)
+    {
+        if (_idle.Remove(sql, out var node))
+        {
+            _order.Remove(node);
+            return node.Value;
+        }
+
+        return SqlStatement.Prepare(connection, sql);
+    }
+
+    /// <summary>Takes a statement back that ran without an error.</summary>
+    public void Return(SqlStatement statement)
+    {
+        if (statement.Sql.Length > LongestSql || _idle.ContainsKey(statement.Sql))
+        {
+            statement.Dispose();
+            return;
+        }
+
+        // A statement that is not reset would keep its read transaction, and so the WAL, for ever.
+        statement.Reset();
+        _idle[statement.Sql] = _order.AddFirst(statement);
+        if (_order.Count > Most)
+        {
+            var oldest = _order.Last!.Value;
+            _order.RemoveLast();
+            _idle.Remove(oldest.Sql);
+            oldest.Dispose();
+        }
+    }
+
+    public void Dispose()
+    {
+        foreach (var statement in _order)
+        {
+            statement.Dispose();
+        }
+
+        _order.Clear();
+        _idle.Clear();
     }
 }

@@ -1,181 +1,154 @@
-using System.Threading.Channels;
 using Microsoft.Data.Sqlite;
-using SQLitePCL;
 
 namespace Datasette.Databases;
 
-/// <summary>The one writer of a database: work comes in turn, each piece in one transaction.</summary>
+/// <summary>
+/// The one writer of a database. Work comes in turn; what has queued up while a commit ran goes into the next transaction together, so that
+/// many small writes share one fsync, and a single one waits for nobody.
+/// </summary>
+/// <remarks>Safe on any thread. Writes run on a thread of the queue's own, which is there while there is work.</remarks>
 internal sealed class WriteQueue : IAsyncDisposable
 {
-    private const int NoCheckpointOnClose = 1006;
+    private const int LargestGroup = 256;
+    private static readonly TimeSpan Rest = TimeSpan.FromSeconds(5);
 
-    private readonly Channel<Action> _work = Channel.CreateUnbounded<Action>(new() { SingleReader = true });
-    private readonly Func<SqliteConnection> _open;
-    private readonly Action _committed;
-    private readonly Lock _startGate = new();
-    private Task? _loop;
-    private SqliteConnection? _connection;
-    private string? _stamp;
+    // Monitor, not Lock: the thread waits on it.
+    private readonly object _gate = new();
+    private readonly Queue<WriteWork> _waiting = new();
+    private readonly Writer _writer;
+    private readonly int _capacity;
+    private bool _isRunning;
+    private bool _isClosed;
+    private TaskCompletionSource? _ended;
 
     /// <summary>Creates the queue; nothing is opened before the first write.</summary>
     /// <param name="open">Opens the writing connection.</param>
-    /// <param name="committed">Called on the writer after each commit that changed something.</param>
-    public WriteQueue(Func<SqliteConnection> open, Action committed)
+    /// <param name="committed">Called on the writer after each commit that changed something; true when tables changed.</param>
+    /// <param name="options">Limits and the clock.</param>
+    public WriteQueue(Func<SqliteConnection> open, Action<bool> committed, DatabaseOptions options)
     {
-        _open = open;
-        _committed = committed;
+        _writer = new Writer(open, committed, options);
+        _capacity = options.MaxQueuedWrites;
     }
 
     /// <summary>Runs work on the writing connection when its turn comes.</summary>
-    /// <param name="write">The work.</param>
-    /// <param name="inTransaction">BEGIN IMMEDIATE before, COMMIT after, ROLLBACK on any exception. False for what SQLite refuses inside one.</param>
+    /// <param name="write">The work; may be called again when another one of its group made SQLite undo it.</param>
+    /// <param name="options">Its kind of transaction, and its time limit.</param>
     /// <param name="ct">Honoured until the work starts; then it runs to its end.</param>
-    public Task<T> RunAsync<T>(Func<SqliteConnection, T> write, bool inTransaction, CancellationToken ct)
+    /// <exception cref="DatasetteException">503: too many wait, or another program keeps the database locked. 400: the time limit passed.</exception>
+    public Task<T> RunAsync<T>(Func<SqliteConnection, T> write, WriteOptions options, CancellationToken ct)
     {
-        var result = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
-        var accepted = _work.Writer.TryWrite(() =>
+        if (ct.IsCancellationRequested)
         {
-            if (ct.IsCancellationRequested)
+            return Task.FromCanceled<T>(ct);
+        }
+
+        var work = new WriteWork<T>(write, options, ct);
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_isClosed, this);
+            if (_waiting.Count >= _capacity)
             {
-                result.SetCanceled(ct);
-                return;
+                var full = new DatasetteException(503, $"{_capacity} writes are waiting already; nothing was stored. Try again.")
+                {
+                    RetryAfter = Writer.RetryAfter,
+                };
+                return Task.FromException<T>(full);
             }
 
-            try
-            {
-                result.SetResult(RunNow(write, inTransaction));
-            }
-            catch (Exception e)
-            {
-                result.SetException(e);
-            }
-        });
-        ObjectDisposedException.ThrowIf(!accepted, this);
-        EnsureStarted();
-        return result.Task;
+            Add(work);
+        }
+
+        return work.Task;
     }
 
     /// <summary>Applies a setting to the writing connection in turn, if one is open; one that opens later takes it by itself.</summary>
-    public void Configure(Action<SqliteConnection> apply)
-    {
-        _work.Writer.TryWrite(() =>
-        {
-            if (_connection is not null)
-            {
-                apply(_connection);
-            }
-        });
-    }
+    public void Configure(Action<SqliteConnection> apply) => Tell(new WriterOrder(writer => writer.Configure(apply)));
 
     /// <summary>Closes the writing connection in turn; the next write opens a fresh one.</summary>
-    public void Reopen()
-    {
-        _work.Writer.TryWrite(() =>
-        {
-            if (_connection is not null)
-            {
-                // Without this the close would delete the -wal of the file that has taken the old one's name.
-                _ = raw.sqlite3_db_config(_connection.Handle!, NoCheckpointOnClose, 1, out _);
-                _connection.Dispose();
-                _connection = null;
-                _stamp = null;
-            }
-        });
-    }
+    public void Reopen() => Tell(new WriterOrder(writer => writer.Close(withoutCheckpoint: true)));
 
+    /// <summary>What is queued is still done; then the connection is closed.</summary>
     public async ValueTask DisposeAsync()
     {
-        _work.Writer.TryComplete();
-        Task? loop;
-        lock (_startGate)
+        Task? ended = null;
+        lock (_gate)
         {
-            loop = _loop;
-        }
-
-        if (loop is not null)
-        {
-            await loop;
-        }
-
-        _connection?.Dispose();
-        _connection = null;
-    }
-
-    private void EnsureStarted()
-    {
-        lock (_startGate)
-        {
-            _loop ??= Task.Run(LoopAsync);
-        }
-    }
-
-    private async Task LoopAsync()
-    {
-        await foreach (var work in _work.Reader.ReadAllAsync(CancellationToken.None))
-        {
-            work();
-        }
-    }
-
-    private T RunNow<T>(Func<SqliteConnection, T> write, bool inTransaction)
-    {
-        var connection = _connection ??= _open();
-        var db = connection.Handle!;
-        var changesBefore = raw.sqlite3_total_changes(db);
-        _stamp ??= Stamp(connection);
-        T value;
-        if (inTransaction)
-        {
-            SqlStatement.Execute(connection, "BEGIN IMMEDIATE");
-        }
-
-        try
-        {
-            value = write(connection);
-            if (raw.sqlite3_get_autocommit(db) == 0)
+            _isClosed = true;
+            if (_isRunning)
             {
-                SqlStatement.Execute(connection, "COMMIT");
+                _ended ??= new(TaskCreationOptions.RunContinuationsAsynchronously);
+                ended = _ended.Task;
+                Monitor.Pulse(_gate);
             }
         }
-        catch
+
+        if (ended is not null)
         {
-            RollBack(connection);
-            throw;
+            await ended;
         }
 
-        var stamp = Stamp(connection);
-        if (raw.sqlite3_total_changes(db) != changesBefore || stamp != _stamp)
-        {
-            _stamp = stamp;
-            _committed();
-        }
-
-        return value;
+        _writer.Dispose();
     }
 
-    private void RollBack(SqliteConnection connection)
+    private void Tell(WriterOrder order)
     {
-        try
+        lock (_gate)
         {
-            if (raw.sqlite3_get_autocommit(connection.Handle!) == 0)
+            // Without a thread nothing is under way; but only it may touch the connection.
+            if (!_isClosed)
             {
-                SqlStatement.Execute(connection, "ROLLBACK");
+                Add(order);
             }
         }
-        catch (SqliteException)
+    }
+
+    private void Add(WriteWork work)
+    {
+        _waiting.Enqueue(work);
+        if (_isRunning)
         {
-            // The connection cannot be trusted any more; the next write opens a fresh one. The caller gets the first failure.
-            connection.Dispose();
-            _connection = null;
+            Monitor.Pulse(_gate);
+            return;
+        }
+
+        _isRunning = true;
+        // Not a thread of the pool: it would sit in fsync while requests wait for one.
+        new Thread(Loop) { IsBackground = true, Name = "writer" }.Start();
+    }
+
+    private void Loop()
+    {
+        var group = new List<WriteWork>(LargestGroup);
+        while (Take(group))
+        {
+            _writer.Run(group);
+            group.Clear();
         }
     }
 
-    // What a transaction may change without changing a row: tables themselves, and the two numbers an application may set.
-    private static string Stamp(SqliteConnection connection)
+    private bool Take(List<WriteWork> group)
     {
-        return string.Join(
-            '/',
-            "schema_version user_version application_id".Split(' ').Select(p => SqlStatement.Scalar(connection, "PRAGMA " + p))
-        );
+        lock (_gate)
+        {
+            if (_waiting.Count == 0 && !_isClosed)
+            {
+                Monitor.Wait(_gate, Rest);
+            }
+
+            if (_waiting.Count == 0)
+            {
+                _isRunning = false;
+                _ended?.SetResult();
+                return false;
+            }
+
+            while (group.Count < LargestGroup && _waiting.TryDequeue(out var work))
+            {
+                group.Add(work);
+            }
+
+            return true;
+        }
     }
 }

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text.RegularExpressions;
 using Datasette.Databases;
 using Datasette.Plugins;
@@ -16,7 +17,10 @@ internal sealed class DatasetteRoutes
     private const string Row = Db + @"/(?<table>[^/]+?)/(?<pks>[^/]+?)";
     private const string Format = @"(\.(?<format>\w+))?";
     private const string Json = @"(\.(?<format>json))?";
+    private const int RememberedPaths = 1000;
     private readonly List<Route> routes = [];
+    private readonly ConcurrentDictionary<string, (Route Route, Match Match)> known = new(StringComparer.Ordinal);
+    private int knownCount;
 
     public DatasetteRoutes(DatasetteApp app)
     {
@@ -76,6 +80,7 @@ internal sealed class DatasetteRoutes
         Add($"^{Db}/-/queries/store$", "GET POST", QueryManageViews.StoreAsync);
         Add($"^{Db}/-/execute-write$", "GET POST", ExecuteWriteView.ShowAsync);
         Get($"^{Db}/-/execute-write/analyze$", ExecuteWriteView.AnalyzeAsync);
+        Get($@"^{Db}/-/durability/(?<transaction>\w+)$", DurableWrites.ShowAsync);
         Post($"^{Db}/-/create$", CreateTableView.PostAsync);
         Get($"^{Db}/-/foreign-key-targets$", ForeignKeyViews.TargetsAsync);
         Get($"^{Db}/-/query{Format}$", QueryView.ShowAsync, "GET, HEAD");
@@ -109,24 +114,50 @@ internal sealed class DatasetteRoutes
 
     public Task<IResult> AnswerAsync(DatasetteApp app, HttpContext context, RequestState state)
     {
+        if (Find(state.Path) is not ({ } route, { } match))
+        {
+            throw new DatasetteException(StatusCodes.Status404NotFound, "404");
+        }
+        var method = HttpMethods.IsHead(context.Request.Method) ? "GET" : context.Request.Method;
+        if (route.Methods.Length > 0 && !route.Methods.Split(' ').Contains(method))
+        {
+            return Found(
+                HttpMethods.IsOptions(method) ? Respond.PlainText("ok").With("Allow", route.Allow) : MethodNotAllowed(context, state)
+            );
+        }
+        return route.Handler(new ViewContext(app, context, match));
+    }
+
+    /// <summary>The first route that matches. Trying fifty patterns costs more than a small write: what was found is remembered.</summary>
+    private (Route? Route, Match? Match) Find(string path)
+    {
+        if (known.TryGetValue(path, out var found))
+        {
+            return found;
+        }
         foreach (var route in routes)
         {
-            if (
-                !state.Path.Contains(route.Part, StringComparison.Ordinal) || route.Pattern.Match(state.Path) is not { Success: true } match
-            )
+            if (path.Contains(route.Part, StringComparison.Ordinal) && route.Pattern.Match(path) is { Success: true } match)
             {
-                continue;
+                Remember(path, route, match);
+                return (route, match);
             }
-            var method = HttpMethods.IsHead(context.Request.Method) ? "GET" : context.Request.Method;
-            if (route.Methods.Length > 0 && !route.Methods.Split(' ').Contains(method))
-            {
-                return Found(
-                    HttpMethods.IsOptions(method) ? Respond.PlainText("ok").With("Allow", route.Allow) : MethodNotAllowed(context, state)
-                );
-            }
-            return route.Handler(new ViewContext(app, context, match));
         }
-        throw new DatasetteException(StatusCodes.Status404NotFound, "404");
+        return default;
+    }
+
+    private void Remember(string path, Route route, Match match)
+    {
+        // Many requests read it at once.
+        if (!known.TryAdd(path, (route, Match.Synchronized(match))))
+        {
+            return;
+        }
+        if (Interlocked.Increment(ref knownCount) > RememberedPaths)
+        {
+            known.Clear();
+            Volatile.Write(ref knownCount, 0);
+        }
     }
 
     private static Response MethodNotAllowed(HttpContext context, RequestState state) =>

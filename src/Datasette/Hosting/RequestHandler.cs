@@ -64,7 +64,12 @@ internal sealed partial class RequestHandler
         IResult answer;
         try
         {
-            answer = await DressAsync(context, await AnswerAsync(context, state));
+            answer = await AnswerAsync(context, state);
+            if (state.Receipt is { } receipt)
+            {
+                await receipt.CompleteAsync(context, answer);
+            }
+            answer = await DressAsync(context, answer);
         }
         catch (Exception e) when (!context.RequestAborted.IsCancellationRequested)
         {

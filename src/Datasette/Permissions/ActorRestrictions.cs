@@ -79,6 +79,7 @@ public sealed class ActorRestrictions
         return new PermissionSql(PermissionSql.DefaultSource, null, new Dictionary<string, object?> { ["places"] = rows.ToJsonString() })
         {
             RestrictionSql = "select value ->> 0 as parent, value ->> 1 as child from json_each(:places)",
+            IsConstant = true,
         };
     }
 

@@ -42,7 +42,10 @@ public sealed class ConfigPermissions
             PermissionSql.DefaultSource,
             "select value ->> 0 as parent, value ->> 1 as child, value ->> 2 as allow, value ->> 3 as reason from json_each(:rules)",
             new Dictionary<string, object?> { ["rules"] = _rows.ToJsonString() }
-        );
+        )
+        {
+            IsConstant = true,
+        };
     }
 
     private void AddInstance(JsonObject config)

@@ -15,6 +15,12 @@ public sealed record PermissionSql(string Source, string? Sql, IReadOnlyDictiona
     /// <summary>SELECT of parent, child: what the actor is confined to, whatever the rules say. Null = no confinement.</summary>
     public string? RestrictionSql { get; init; }
 
+    /// <summary>
+    /// True when the SQL reads no table, calls nothing that changes and takes nothing but text parameters of its own: then its answers may be
+    /// kept. Default false.
+    /// </summary>
+    internal bool IsConstant { get; init; }
+
     /// <summary>One rule for everything.</summary>
     public static PermissionSql Everywhere(string source, bool allow, string reason)
     {
@@ -22,6 +28,9 @@ public sealed record PermissionSql(string Source, string? Sql, IReadOnlyDictiona
             source,
             $"select null as parent, null as child, {(allow ? 1 : 0)} as allow, :reason as reason",
             new Dictionary<string, object?> { ["reason"] = reason }
-        );
+        )
+        {
+            IsConstant = true,
+        };
     }
 }

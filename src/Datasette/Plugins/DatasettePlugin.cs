@@ -301,6 +301,11 @@ public abstract class DatasettePlugin
     public virtual IHtmlContent? RenderCell(IDatasette datasette, in CellContext cell) => null;
 
     /// <summary>
+    /// Asked when a write wants more than a commit on this machine's disk: what confirms it. Null when this plugin does not copy the database.
+    /// </summary>
+    public virtual DurableCopies? DurableCopiesOf(IDatasette datasette, Database database) => null;
+
+    /// <summary>
     /// Called after something was written, someone logged in or out, or a plugin reported something. What happened has happened: a plugin
     /// that throws here is logged, and the request goes on.
     /// </summary>

@@ -14,9 +14,13 @@ internal sealed record AllowedResource(string Parent, string? Child, bool IsPriv
 /// <param name="At">When.</param>
 /// <param name="Action">What.</param>
 /// <param name="Resource">What to; null for the instance.</param>
-/// <param name="Actor">Who, as JSON; null for an anonymous visitor.</param>
+/// <param name="Who">Who; null for an anonymous visitor.</param>
 /// <param name="IsAllowed">The answer.</param>
-internal sealed record PermissionCheck(DateTimeOffset At, string Action, Resource? Resource, string? Actor, bool IsAllowed);
+internal sealed record PermissionCheck(DateTimeOffset At, string Action, Resource? Resource, Actor? Who, bool IsAllowed)
+{
+    /// <summary>Who, as JSON.</summary>
+    public string? Actor => Who?.Json.ToJsonString();
+}
 
 /// <summary>Asks everyone for their rules, puts them into one SQL question and has the internal database answer it.</summary>
 internal sealed class PermissionChecker(
@@ -29,6 +33,7 @@ internal sealed class PermissionChecker(
     private const int RememberedChecks = 200;
     private static readonly TimeSpan LongestAnswer = TimeSpan.FromSeconds(1);
     private readonly ConcurrentQueue<PermissionCheck> recent = new();
+    private readonly ConstantAnswers constant = new();
 
     /// <summary>The last questions, the newest first.</summary>
     public IEnumerable<PermissionCheck> RecentChecks => recent.Reverse();
@@ -39,12 +44,16 @@ internal sealed class PermissionChecker(
         {
             return false;
         }
-        var question = PermissionSqlBuilder.IsAllowed(
-            await RequirementsAsync(known, actor, cancellationToken),
-            resource ?? Resource.Global
-        );
-        var isAllowed = await AnswerAsync(question, cancellationToken);
-        recent.Enqueue(new(datasette.Time.GetUtcNow(), action, resource, actor?.Json.ToJsonString(), isAllowed));
+        var requirements = await RequirementsAsync(known, actor, cancellationToken);
+        var place = resource ?? Resource.Global;
+        var key = ConstantAnswers.KeyOf(requirements, place);
+        if (key is null || !constant.TryGet(key, out var isAllowed))
+        {
+            var question = PermissionSqlBuilder.IsAllowed(requirements, place);
+            isAllowed = await AnswerAsync(question, cancellationToken);
+            constant.Keep(key, isAllowed);
+        }
+        recent.Enqueue(new(datasette.Time.GetUtcNow(), action, resource, actor, isAllowed));
         while (recent.Count > RememberedChecks)
         {
             recent.TryDequeue(out _);

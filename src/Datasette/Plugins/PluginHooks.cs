@@ -25,6 +25,7 @@ internal sealed partial class PluginHooks
     private readonly DatasettePlugin[] permissions;
     private readonly DatasettePlugin[] forbidden;
     private readonly DatasettePlugin[] exceptions;
+    private readonly DatasettePlugin[] copies;
     private readonly DatasettePlugin[] events;
     private readonly DatasettePlugin[] filters;
     private readonly DatasettePlugin[] queries;
@@ -47,6 +48,7 @@ internal sealed partial class PluginHooks
         permissions = overriders.Of(nameof(DatasettePlugin.PermissionResourcesSqlAsync));
         forbidden = overriders.Of(nameof(DatasettePlugin.ForbiddenAsync));
         exceptions = overriders.Of(nameof(DatasettePlugin.HandleExceptionAsync));
+        copies = overriders.Of(nameof(DatasettePlugin.DurableCopiesOf));
         events = overriders.Of(nameof(DatasettePlugin.TrackEventAsync));
         filters = overriders.Of(nameof(DatasettePlugin.FiltersFromRequestAsync));
         queries = overriders.Of(nameof(DatasettePlugin.StoredQueriesAsync));
@@ -248,6 +250,19 @@ internal sealed partial class PluginHooks
             catch (Exception e) when (PluginException.IsMistake(e))
             {
                 Log(datasette, new PluginException(plugin, nameof(plugin.HandleExceptionAsync), e));
+            }
+        }
+        return null;
+    }
+
+    /// <summary>The first plugin that copies the database answers for all; null when none does.</summary>
+    public DurableCopies? DurableCopiesOf(IDatasette datasette, Database database)
+    {
+        foreach (var plugin in copies)
+        {
+            if (HookCall.Run(plugin, nameof(plugin.DurableCopiesOf), p => p.DurableCopiesOf(datasette, database)) is { } found)
+            {
+                return found;
             }
         }
         return null;

@@ -23,6 +23,9 @@ internal sealed class RequestState
     /// <summary>The actor came in by cookie and so can log out.</summary>
     public bool IsCookieActor { get; set; }
 
+    /// <summary>What must have happened after a write before it is answered; null when the commit is enough.</summary>
+    public IWriteReceipt? Receipt { get; set; }
+
     /// <summary>Messages for the next page.</summary>
     public List<FlashMessage> NewMessages { get; } = [];
 
@@ -42,4 +45,11 @@ internal sealed class RequestState
         context.Items[Key] as RequestState ?? throw new InvalidOperationException("This request did not come through the host.");
 
     public void Attach(HttpContext context) => context.Items[Key] = this;
+}
+
+/// <summary>A write that is answered only when more than this machine's disk holds it.</summary>
+internal interface IWriteReceipt
+{
+    /// <summary>Waits; sets headers, and the status of an answer that comes too early.</summary>
+    Task CompleteAsync(HttpContext context, IResult answer);
 }

@@ -7,7 +7,7 @@ internal abstract class Response : IResult
 {
     private readonly List<KeyValuePair<string, string>> headers = [];
 
-    public int Status { get; init; } = StatusCodes.Status200OK;
+    public int Status { get; set; } = StatusCodes.Status200OK;
 
     public string ContentType { get; init; } = "text/plain; charset=utf-8";
 

@@ -40,7 +40,7 @@ internal static class CreateTableView
             throw new DatasetteException(400, "pk cannot be changed for existing table");
         }
         var columns = existing is null ? Columns(request, schema) : [];
-        var sql = await database.WriteAsync(connection => Run(connection, request, existing, columns), v.Ct);
+        var sql = await DurableWrites.WriteAsync(v, database, connection => Run(connection, request, existing, columns), WriteTurn.Alone);
         await TrackAsync(v, database, request, existing is not null);
         return Respond.Json(Answer(v, database, request, sql), 201);
     }

@@ -31,7 +31,12 @@ internal static class DropTableView
                 }
             );
         }
-        await database.WriteAsync(connection => SqlStatement.Execute(connection, "drop table " + SqlText.Quote(table.Name)), v.Ct);
+        await DurableWrites.WriteAsync(
+            v,
+            database,
+            connection => SqlStatement.Execute(connection, "drop table " + SqlText.Quote(table.Name)),
+            WriteTurn.Alone
+        );
         v.App.AddMessage(v.Http, $"Table \"{table.Name}\" has been dropped");
         await v.App.Hooks.TrackEventAsync(v.App, new DatasetteEvent("drop-table", v.Actor, database.Name, table.Name), v.Ct);
         return Respond.Json(new JsonMap { { "ok", true } });

@@ -118,7 +118,7 @@ internal static class ExecuteWriteView
             throw new DatasetteException(400, "Use /-/query for read-only SQL; this endpoint only executes writes");
         }
         analysis.EnsureAllowed();
-        var outcome = await database.WriteAsync(connection => SqlWriter.Run(connection, sql, given), v.Ct);
+        var outcome = await DurableWrites.WriteAsync(v, database, connection => SqlWriter.Run(connection, sql, given), WriteTurn.Alone);
         return (database, sql, outcome, analysis);
     }
 

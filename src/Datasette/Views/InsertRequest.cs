@@ -40,7 +40,7 @@ internal sealed record InsertRequest(
             throw new DatasetteException(400, "Cannot use \"ignore\" and \"replace\" at the same time");
         }
         CheckRows(items, table, isUpsert, request.Alter);
-        return request with { Rows = items.Select(Values).ToList() };
+        return request with { Rows = Read(items) };
     }
 
     private static List<JsonElement> OneRow(JsonElement row) =>
@@ -77,6 +77,8 @@ internal sealed record InsertRequest(
     private static void CheckRows(List<JsonElement> items, TableSchema table, bool isUpsert, bool mayHaveNew)
     {
         var errors = new List<string>();
+        // Names that the row before had at the same places, and that the table has.
+        var known = new List<string>();
         for (var i = 0; i < items.Count; i++)
         {
             if (isUpsert)
@@ -88,6 +90,10 @@ internal sealed record InsertRequest(
                     $"Row {i} has null primary key column(s)",
                     table.RowKeys.Where(key => row.TryGetProperty(key, out var value) && value.ValueKind == JsonValueKind.Null)
                 );
+            }
+            if (HasKnownColumns(items[i], table, known))
+            {
+                continue;
             }
             var bad = items[i]
                 .EnumerateObject()
@@ -107,6 +113,28 @@ internal sealed record InsertRequest(
         }
     }
 
+    private static bool HasKnownColumns(JsonElement row, TableSchema table, List<string> known)
+    {
+        var i = 0;
+        foreach (var property in row.EnumerateObject())
+        {
+            if (i < known.Count && property.NameEquals(known[i]))
+            {
+                i++;
+                continue;
+            }
+            var name = property.Name;
+            if (!Has(table, name))
+            {
+                return false;
+            }
+            known.RemoveRange(i, known.Count - i);
+            known.Add(name);
+            i++;
+        }
+        return true;
+    }
+
     private static void AddIf(List<string> errors, string what, IEnumerable<string> columns)
     {
         var names = string.Join("\", \"", columns);
@@ -122,15 +150,48 @@ internal sealed record InsertRequest(
         || table.UsesRowid && name == "rowid";
 
     /// <summary>The values of a row; bytes come in their envelope.</summary>
-    public static IReadOnlyList<KeyValuePair<string, object?>> Values(JsonElement row)
+    public static IReadOnlyList<KeyValuePair<string, object?>> Values(JsonElement row) => Values(row, []);
+
+    private static List<IReadOnlyList<KeyValuePair<string, object?>>> Read(List<JsonElement> items)
     {
-        // A key that comes twice: the last one counts, as everywhere in JSON.
-        var values = new Dictionary<string, object?>(StringComparer.OrdinalIgnoreCase);
+        var rows = new List<IReadOnlyList<KeyValuePair<string, object?>>>(items.Count);
+        List<KeyValuePair<string, object?>> last = [];
+        foreach (var item in items)
+        {
+            last = Values(item, last);
+            rows.Add(last);
+        }
+        return rows;
+    }
+
+    /// <param name="row">An object.</param>
+    /// <param name="like">The row before it: where the names are the same, they need not be made again, nor looked for among those before.</param>
+    private static List<KeyValuePair<string, object?>> Values(JsonElement row, List<KeyValuePair<string, object?>> like)
+    {
+        var values = new List<KeyValuePair<string, object?>>(like.Count);
+        Dictionary<string, int>? places = null;
         foreach (var property in row.EnumerateObject())
         {
-            values[property.Name] = CellValues.Of(property.Value);
+            var value = CellValues.Of(property.Value);
+            if (places is null && values.Count < like.Count && property.NameEquals(like[values.Count].Key))
+            {
+                values.Add(new(like[values.Count].Key, value));
+                continue;
+            }
+            places ??= values.Index().ToDictionary(pair => pair.Item.Key, pair => pair.Index, StringComparer.OrdinalIgnoreCase);
+            var name = property.Name;
+            // A key that comes twice: the last one counts, as everywhere in JSON.
+            if (places.TryGetValue(name, out var place))
+            {
+                values[place] = new(values[place].Key, value);
+            }
+            else
+            {
+                places.Add(name, values.Count);
+                values.Add(new(name, value));
+            }
         }
-        return values.ToList();
+        return values;
     }
 
     /// <summary>Whether a value counts as yes: anything that is not empty, zero or false.</summary>

@@ -8,6 +8,9 @@ namespace Datasette.Views;
 /// <summary>The body of a request, read whole but never beyond the limit.</summary>
 internal static class RequestBody
 {
+    /// <summary>Up to here the announced length is believed and room made for it at once.</summary>
+    private const int SmallBody = 64 * 1024;
+
     private static readonly FormOptions FormLimits = new()
     {
         ValueCountLimit = 1000,
@@ -22,6 +25,12 @@ internal static class RequestBody
         if (limit > 0 && v.Http.Request.ContentLength > limit)
         {
             throw TooLarge(limit);
+        }
+        if (v.Http.Request.ContentLength is { } length and <= SmallBody)
+        {
+            var exact = new byte[length];
+            var count = await v.Http.Request.Body.ReadAtLeastAsync(exact, exact.Length, throwOnEndOfStream: false, v.Ct);
+            return count == exact.Length ? exact : exact[..count];
         }
         using var body = new MemoryStream();
         var buffer = new byte[16 * 1024];

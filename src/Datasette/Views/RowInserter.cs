@@ -17,13 +17,29 @@ internal sealed class RowInserter(SqliteConnection connection, TableSchema table
             AddColumns();
         }
         var stored = new List<object?[]>();
-        foreach (var row in request.Rows)
+        IReadOnlyList<KeyValuePair<string, object?>>? last = null;
+        SqlStatement? insert = null;
+        try
         {
-            var inserted = Insert(row);
-            if (request.Return && Stored(row, inserted) is { } found)
+            foreach (var row in request.Rows)
             {
-                stored.Add(found);
+                // Rows that look alike, as most do, share one statement.
+                if (insert is null || !IsAlike(row, last!))
+                {
+                    insert?.Dispose();
+                    insert = SqlStatement.Kept(connection, InsertSql(row));
+                }
+                last = row;
+                var isInserted = Insert(insert, row);
+                if (request.Return && Stored(row, isInserted) is { } found)
+                {
+                    stored.Add(found);
+                }
             }
+        }
+        finally
+        {
+            insert?.Dispose();
         }
         return (request.Return ? ColumnNames() : [], stored);
     }
@@ -68,7 +84,23 @@ internal sealed class RowInserter(SqliteConnection connection, TableSchema table
         };
     }
 
-    private bool Insert(IReadOnlyList<KeyValuePair<string, object?>> row)
+    private static bool IsAlike(IReadOnlyList<KeyValuePair<string, object?>> row, IReadOnlyList<KeyValuePair<string, object?>> other)
+    {
+        if (row.Count != other.Count)
+        {
+            return false;
+        }
+        for (var i = 0; i < row.Count; i++)
+        {
+            if (row[i].Key != other[i].Key)
+            {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private string InsertSql(IReadOnlyList<KeyValuePair<string, object?>> row)
     {
         var verb = request switch
         {
@@ -78,12 +110,20 @@ internal sealed class RowInserter(SqliteConnection connection, TableSchema table
         };
         if (row.Count == 0)
         {
-            return SqlStatement.Execute(connection, $"{verb} into {quoted} default values") > 0;
+            return $"{verb} into {quoted} default values";
         }
         var names = string.Join(", ", row.Select(pair => SqlText.Quote(pair.Key)));
-        var marks = string.Join(", ", row.Select((_, i) => $":p{i}"));
-        var parameters = Parameters(row.Select(pair => pair.Value));
-        return SqlStatement.Execute(connection, $"{verb} into {quoted} ({names}) values ({marks})", parameters) > 0;
+        return $"{verb} into {quoted} ({names}) values ({string.Join(", ", Enumerable.Repeat('?', row.Count))})";
+    }
+
+    private static bool Insert(SqlStatement statement, IReadOnlyList<KeyValuePair<string, object?>> row)
+    {
+        statement.Reset();
+        for (var i = 0; i < row.Count; i++)
+        {
+            statement.Bind(i + 1, row[i].Value);
+        }
+        return statement.Run() > 0;
     }
 
     /// <summary>The row just inserted, or the stored one that stood in its way; null when it was refused for another reason.</summary>
@@ -147,7 +187,9 @@ internal sealed class RowInserter(SqliteConnection connection, TableSchema table
 
     private string[] ColumnNames()
     {
-        using var statement = SqlStatement.Prepare(connection, $"select * from {quoted} limit 0");
+        using var statement = SqlStatement.Kept(connection, $"select * from {quoted} limit 0");
+        // One that was kept learns of new columns when it runs.
+        statement.Step();
         return statement.ColumnNames();
     }
 

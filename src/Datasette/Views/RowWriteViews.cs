@@ -48,7 +48,12 @@ internal static class RowWriteViews
             await WriteViews.EnsureAsync(v, "alter-table", target.Database, target.Table, "Permission denied for alter-table");
         }
         ColumnTypes.Check(v, target.Database.Name, target.Table.Name, [row]);
-        var (columns, rows) = await target.Database.WriteAsync(connection => Update(connection, target, row, isAlter), v.Ct);
+        var (columns, rows) = await DurableWrites.WriteAsync(
+            v,
+            target.Database,
+            connection => Update(connection, target, row, isAlter),
+            isAlter ? WriteTurn.Alone : WriteTurn.Grouped
+        );
         await v.App.Hooks.TrackEventAsync(
             v.App,
             new DatasetteEvent("update-row", v.Actor, target.Database.Name, target.Table.Name, 1),
@@ -135,14 +140,15 @@ internal static class RowWriteViews
     private static async Task<IResult> DeleteRowAsync(ViewContext v)
     {
         var target = await FindAsync(v, "delete-row");
-        await target.Database.WriteAsync(
+        await DurableWrites.WriteAsync(
+            v,
+            target.Database,
             connection =>
                 SqlStatement.Execute(
                     connection,
                     $"delete from {SqlText.Quote(target.Table.Name)} where {target.Query.Where}",
                     target.Query.Parameters
-                ),
-            v.Ct
+                )
         );
         await v.App.Hooks.TrackEventAsync(
             v.App,

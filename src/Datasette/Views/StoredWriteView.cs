@@ -67,7 +67,9 @@ internal static class StoredWriteView
                 values[name] = given[name].First();
             }
         }
-        return await database.WriteAsync(
+        return await DurableWrites.WriteAsync(
+            v,
+            database,
             connection =>
             {
                 var outcome = SqlWriter.Run(connection, query.Sql, values);
@@ -75,7 +77,7 @@ internal static class StoredWriteView
                     ? query.Text("on_success_message") ?? outcome.Message
                     : SqlStatement.Scalar(connection, after, values)?.ToString() ?? "";
             },
-            v.Ct
+            WriteTurn.Alone
         );
     }
 

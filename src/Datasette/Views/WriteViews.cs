@@ -42,9 +42,11 @@ internal static class WriteViews
             await EnsureAsync(v, "alter-table", database, table, "Permission denied for alter-table");
         }
         ColumnTypes.Check(v, database.Name, table.Name, request.Rows);
-        var (columns, rows) = await database.WriteAsync(
+        var (columns, rows) = await DurableWrites.WriteAsync(
+            v,
+            database,
             connection => isUpsert ? new RowUpserter(connection, table, request).Run() : new RowInserter(connection, table, request).Run(),
-            v.Ct
+            request.Alter ? WriteTurn.Alone : WriteTurn.Grouped
         );
         await v.App.Hooks.TrackEventAsync(
             v.App,

@@ -5,7 +5,7 @@ using Microsoft.Extensions.Logging;
 namespace Litestream.Replication;
 
 /// <summary>One destination of one database: uploads what it lacks, in order. Its loop is <see cref="StepAsync"/>.</summary>
-internal sealed class Replica : IAsyncDisposable
+internal sealed partial class Replica : IAsyncDisposable
 {
     private readonly ReplicaClient _client;
     private readonly ReplicaOptions _options;
@@ -107,7 +107,7 @@ internal sealed class Replica : IAsyncDisposable
             return null;
         if (Status.NextRetry is { } retry && now < retry)
             return retry;
-        if (Status.NextRetry is null && now - _lastStart < _options.SyncInterval && Status.Txid < _feed.Files.Max)
+        if (Status.NextRetry is null && !IsUrgent && now - _lastStart < _options.SyncInterval && Status.Txid < _feed.Files.Max)
             return _lastStart + _options.SyncInterval;
         return await UploadAsync(cancellationToken).ConfigureAwait(false) ? null : Status.NextRetry;
     }
@@ -124,7 +124,10 @@ internal sealed class Replica : IAsyncDisposable
                 return false;
             _lastStart = _services.Time.GetUtcNow();
             if (_doubt)
+            {
                 (_position, _isOurs, _doubt) = (null, false, false);
+                Holds(Txid.None);
+            }
             var position = _position ?? await FindPositionAsync(cancellationToken).ConfigureAwait(false);
             _position = position;
             position = await UploadFromAsync(position, cancellationToken).ConfigureAwait(false);
@@ -189,10 +192,10 @@ internal sealed class Replica : IAsyncDisposable
             local = _feed.Files.Max;
             if (position == local)
                 return position;
-            position =
-                _feed.Files.After(position) is { } file && await TryUploadFileAsync(file, cancellationToken).ConfigureAwait(false)
-                    ? file.MaxTxid
-                    : await RebaseAsync(position, cancellationToken).ConfigureAwait(false);
+            if (_feed.Files.After(position) is { } file && await TryUploadFileAsync(file, cancellationToken).ConfigureAwait(false))
+                Holds(position = file.MaxTxid);
+            else
+                position = await RebaseAsync(position, cancellationToken).ConfigureAwait(false);
             Reached(position);
         }
     }
@@ -240,7 +243,10 @@ internal sealed class Replica : IAsyncDisposable
         if (Listing.Newest is not { } remote || own is null)
             return false;
         if (await StoredFile.IsSameAsync(_client, remote, own, cancellationToken).ConfigureAwait(false))
+        {
+            Holds(position);
             return true;
+        }
         if (position <= _reachedHere)
             throw Fenced($"{remote.FileName} at {Status.Location} is not the file that this engine wrote");
         return false;
@@ -308,6 +314,7 @@ internal sealed class Replica : IAsyncDisposable
             _services.Log.ReplicaRebased(_feed.Name, _name, position, snapshot.MaxTxid, snapshot.SizeBytes);
             if (_feed.Files.EndingAt(snapshot.MaxTxid) is { } last)
                 await TryUploadFileAsync(last, cancellationToken).ConfigureAwait(false);
+            Holds(snapshot.MaxTxid);
             return snapshot.MaxTxid;
         }
         finally
@@ -370,6 +377,7 @@ internal sealed class Replica : IAsyncDisposable
         if (isFenced)
         {
             _services.Log.ReplicaFenced(_feed.Name, _name, cause);
+            Moved?.Invoke();
             return;
         }
         // A stop tries twice a second, and a dead store may stay dead for days: the same words once in half a minute are enough.

@@ -44,6 +44,9 @@ internal sealed partial class ReplicatedDatabase : IAsyncDisposable
         _files = new LocalFiles(new LtxDirectory(services.Files, EngineFolder.Of(options)));
         var feed = new ReplicaFeed(options.Path, _files, WriteSnapshotAsync, GoOnBehind, t => SyncAsync(isAsked: false, t));
         Replicas = [.. replicas.Select(r => new Replica(r.Name, r.Options, r.Client, feed, services))];
+        Waiters = new ReplicaWaiters(options.Path, Replicas);
+        foreach (var replica in Replicas)
+            replica.Moved += Waiters.Look;
         _checkpointPolicy = CheckpointPolicy.Of(options);
         _health = new DatabaseHealth(options, services);
         _schedule = new LookSchedule(options, services, _checkpointPolicy, _clock, wake);
@@ -222,6 +225,7 @@ internal sealed partial class ReplicatedDatabase : IAsyncDisposable
         {
             _services.Log.Replaced(_options.Path);
             CloseSession();
+            Waiters.Fail(Replaced(), isForGood: false);
             _forceFull = FullReason.DatabaseReplaced;
         }
         if (!SourceConnection.Exists(_options.Path))
@@ -373,7 +377,8 @@ internal sealed partial class ReplicatedDatabase : IAsyncDisposable
     /// <summary>Closes the connections and lets go of the database; the WAL stays as it is.</summary>
     public async ValueTask DisposeAsync()
     {
-        await _gate.WaitAsync().ConfigureAwait(false);
+        await _gate.WaitAsync().ConfigureAwait(false); // for good
+        await _ended.CancelAsync().ConfigureAwait(false);
         CloseSession();
         try
         {
@@ -387,6 +392,7 @@ internal sealed partial class ReplicatedDatabase : IAsyncDisposable
         _engineLock?.Dispose();
         _engineLock = null;
         SetState(ReplicationState.Stopped, null);
+        Waiters.Fail(Stopped(), isForGood: true);
         foreach (var replica in Replicas)
             await replica.DisposeAsync().ConfigureAwait(false);
     }

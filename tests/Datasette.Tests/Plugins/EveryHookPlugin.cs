@@ -454,6 +454,12 @@ public sealed class EveryHookPlugin : DatasettePlugin
             : null;
     }
 
+    public override DurableCopies? DurableCopiesOf(IDatasette datasette, Database database)
+    {
+        Note();
+        return database.Name == "data" ? new FakeCopies() : null;
+    }
+
     public override ValueTask TrackEventAsync(IDatasette datasette, DatasetteEvent happened, CancellationToken cancellationToken)
     {
         Note();

@@ -490,6 +490,7 @@ public sealed class EveryHookTests : IDisposable
                     "/-/secret",
                     "/-/every/event",
                     "/-/every/actors",
+                    "/data/-/durability/1",
                 }
             )
             {

@@ -86,6 +86,7 @@ public sealed class PluginFailureTests : IDisposable
     [InlineData("PermissionResourcesSqlAsync", "/")]
     [InlineData("WrapRequestAsync", "/")]
     [InlineData("ForbiddenAsync", "/-/secret")]
+    [InlineData("DurableCopiesOf", "/data/-/durability/1")]
     public async Task HookOfARequest_Fails_Answers500_WithTheNamesOfPluginAndHook_AndIsLogged(string hook, string path)
     {
         var log = new Lines();
