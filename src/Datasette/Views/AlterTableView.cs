@@ -26,10 +26,11 @@ internal static class AlterTableView
         }
         using var body = await RequestBody.ReadJsonAsync(v);
         var operations = AlterRequest.Parse(body.RootElement);
-        var (name, schema, before) = await database.WriteAsync(
+        var (name, schema, before) = await DurableWrites.WriteAsync(
+            v,
+            database,
             connection => TableAlteration.Run(connection, relation.Name, operations),
-            inTransaction: false,
-            v.Ct
+            WriteTurn.Bare
         );
         await TrackAsync(v, database, relation.Name, name, operations);
         var path = v.App.UrlOf(database, name);

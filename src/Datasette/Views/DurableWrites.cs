@@ -35,7 +35,9 @@ internal static class DurableWrites
         var receipt = Demand(v, database);
         try
         {
-            var value = await database.WriteAsync(write, new WriteOptions(turn, database.WriteTimeLimit), v.Ct);
+            // A table that is altered may be rebuilt, which takes as long as its size.
+            TimeSpan? limit = turn == WriteTurn.Bare ? null : database.WriteTimeLimit;
+            var value = await database.WriteAsync(write, new WriteOptions(turn, limit), v.Ct);
             v.State.Receipt = receipt;
             return value;
         }

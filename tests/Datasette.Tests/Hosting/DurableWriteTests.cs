@@ -44,6 +44,7 @@ public sealed class DurableWriteTests : IDisposable
     [InlineData("POST", "/data/t/9/-/update", """{"update": {"a": 10}}""")]
     [InlineData("POST", "/data/t/9/-/delete", "{}")]
     [InlineData("POST", "/data/-/create", """{"table": "more", "row": {"a": 2}}""")]
+    [InlineData("POST", "/data/t/-/alter", """{"operations": [{"op": "add_column", "args": {"name": "b"}}]}""")]
     [InlineData("POST", "/data/t/-/drop", """{"confirm": true}""")]
     [InlineData("POST", "/data/-/execute-write", """{"sql": "insert into t values (3)"}""")]
     public async Task EveryWrite_TimesOut_Answers202_WithAnAddressToAskAt(string method, string path, string body)
