@@ -277,8 +277,8 @@ TEXT
 
 bench() {
     need_dotnet
-    if [ "${1:-}" = host ]; then
-        shift
+    if [ "${1:-}" = host ] || [ "${1:-}" = writes ]; then
+        [ "$1" = writes ] || shift
         dotnet build bench/Datasette.Benchmarks --configuration Release --verbosity quiet
         publish_one datasette artifacts/bench
         exec artifacts/bin/Datasette.Benchmarks/release/Datasette.Benchmarks "$@"

@@ -33,6 +33,7 @@ switch (args)
                 snapshot    the first snapshot to a folder, beside cp and litestream 0.3.13
                 restore     the restore from a folder, beside cp and litestream 0.3.13
                 slowstore   the restore from a store that is far away, beside the same over one connection
+                writes      durable inserts through datasette's API beside a bare loop of the same (--help lists its own options)
                 host        pages of datasette beside a bare endpoint, a large table, a large CSV (--help lists its own options)
             Options:
                 --rounds N     rounds, in which the sides take turns; default 5
