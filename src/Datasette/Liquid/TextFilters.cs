@@ -23,8 +23,7 @@ internal static partial class TextFilters
         filters["remove_first"] = (input, arguments, _) => ReplaceFirst(input, [Argument(arguments, 0), ""]);
         filters["truncate"] = (input, arguments, _) => Truncate(LiquidText.Of(input), arguments);
         filters["truncatewords"] = (input, arguments, _) => TruncateWords(LiquidText.Of(input), arguments);
-        filters["newline_to_br"] = (input, _, run) =>
-            new SafeHtml(Lines().Replace(input is SafeHtml html ? html.Html : run.Encoder.Encode(LiquidText.Of(input)), "<br>\n"));
+        filters["newline_to_br"] = (input, _, run) => WithBreaks(input, run);
         filters["date"] = (input, arguments, run) =>
             LiquidDates.Format(input is "now" or "today" ? run.Budget.Now : input, LiquidText.Of(Argument(arguments, 0)));
         filters["split"] = (input, arguments, _) => Split(LiquidText.Of(input), LiquidText.Of(Argument(arguments, 0)));
@@ -44,6 +43,10 @@ internal static partial class TextFilters
 
     private static void Text(Dictionary<string, FilterCall> filters, string name, Func<string, string> change) =>
         filters[name] = (input, _, _) => change(LiquidText.Of(input));
+
+    /// <summary>Line by line: escaped, a line break would be a number.</summary>
+    private static SafeHtml WithBreaks(object? input, LiquidRun run) =>
+        new(string.Join("<br>\n", Lines().Split(LiquidText.Of(input)).Select(line => input is SafeHtml ? line : run.Encoder.Encode(line))));
 
     private static string Joined(string first, string second)
     {

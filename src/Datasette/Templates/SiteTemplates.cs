@@ -95,7 +95,7 @@ internal sealed class SiteTemplates
         var values = new PageValues();
         var run = new TemplateRun(values, folder, new LiquidBudget(datasette.Time)) { Answer = answer };
         PageGlobals.Fill(values, datasette, context, page, layout);
-        var blocks = values.Blocks = await page.RenderAsync(context);
+        values.Blocks = await page.RenderAsync(context);
         if (rows is not null)
         {
             var html = run.Render(rows);
@@ -103,38 +103,26 @@ internal sealed class SiteTemplates
             {
                 return Send(html, page, null);
             }
-            values.Blocks = blocks = blocks.With(new Dictionary<string, string> { [Rows] = html });
+            values.Blocks = values.Blocks.With(new Dictionary<string, string> { [Rows] = html });
         }
         var text = own is null ? null : run.Render(own);
         if (answer is not null && Special(answer, text!) is { } special)
         {
             return special;
         }
-        text = run.IsWhole || IsWhole(text) ? text : Frame(run, blocks, text);
+        text = run.IsWhole || IsWhole(text) ? text : Frame(run, values, text);
         return Send(text + page.Template?.Considered(own?.Name), page, answer);
     }
 
-    /// <summary>The content in the user's frame, or in the host's own with the blocks that the template has set.</summary>
-    private string Frame(TemplateRun run, PageBlocks blocks, string? content)
+    /// <summary>The content in the user's frame, or in the host's own, with the blocks that the template has set.</summary>
+    private string Frame(TemplateRun run, PageValues values, string? content)
     {
-        if (content is not null)
-        {
-            run.Set("content", new SafeHtml(content));
-        }
         var frame = folder.Find(run.Layout ?? FrameName);
         if (frame is null && run.Layout is not null)
         {
             throw new TemplateException(run.Layout, 0, "a template names it as its layout, but there is no such file");
         }
-        if (frame is not null)
-        {
-            return run.Render(frame);
-        }
         var replaced = new Dictionary<string, string>(StringComparer.Ordinal);
-        if (content is not null)
-        {
-            replaced["content"] = content;
-        }
         foreach (var name in Blocks)
         {
             if (run.OwnBlock(name) is { } block)
@@ -146,7 +134,14 @@ internal sealed class SiteTemplates
         {
             replaced[BodyTag] = $"<body class=\"{classes.Replace("\"", "&quot;", StringComparison.Ordinal)}\">";
         }
-        return blocks.With(replaced).Text;
+        if (content is not null)
+        {
+            run.Set("content", new SafeHtml(content));
+            replaced["content"] = content;
+        }
+        // Also for a frame of the user: a block that was replaced may lie in one that it takes as a whole.
+        values.Blocks = values.Blocks!.With(replaced);
+        return frame is null ? values.Blocks.Text : run.Render(frame);
     }
 
     /// <summary>A redirect, or a text that is no page.</summary>

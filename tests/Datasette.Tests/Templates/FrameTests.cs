@@ -65,6 +65,20 @@ public sealed class FrameTests
     }
 
     [Fact]
+    public async Task C120_CapturedBlock_IsInTheLargerOneThatTheFrameTakes()
+    {
+        await using var site = await TemplateSite.StartAsync(
+            ("base.html", Base),
+            ("table.html", "{% capture crumbs %}<p class=crumbs>here</p>{% endcapture %}{% assign footer = \"<mine>\" %}x")
+        );
+        var document = await site.PageAsync("/data/people");
+        Assert.Equal("here", document.QuerySelector("header.hd p.crumbs")!.TextContent);
+        Assert.NotNull(document.QuerySelector("header.hd details.nav-menu"));
+        Assert.Equal("<mine>", document.QuerySelector("footer")!.TextContent);
+        Assert.Equal("x", document.QuerySelector("#mine")!.InnerHtml);
+    }
+
+    [Fact]
     public async Task C120_AssignedText_IsEscapedInItsBlock()
     {
         await using var site = await TemplateSite.StartAsync(
