@@ -110,6 +110,21 @@ internal sealed class LocalFiles(LtxDirectory directory)
         }
     }
 
+    /// <summary>
+    /// The first transaction behind a position that no file on the disk holds. A file whose writing failed at its very last step, to make its name
+    /// durable, counts for nothing here but lies there all the same: the next start would take it for a part of the chain.
+    /// </summary>
+    internal Txid FirstFreeAfter(Txid position)
+    {
+        var free = position.Next();
+        foreach (var file in directory.List(LtxFileInfo.MinLevel))
+        {
+            if (file.MinTxid <= free && free <= file.MaxTxid)
+                free = file.MaxTxid.Next();
+        }
+        return free;
+    }
+
     /// <summary>The file that goes on behind <paramref name="position"/>; null when it is not kept.</summary>
     internal LtxFileInfo? After(Txid position)
     {

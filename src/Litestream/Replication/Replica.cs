@@ -17,7 +17,8 @@ internal sealed partial class Replica : IAsyncDisposable
     private Txid? _position;
     private bool _isOurs;
     private Txid _reachedHere;
-    private (Txid Txid, LtxHeader Header)? _stored;
+    private (Txid Txid, LtxHeader Header)? _stored,
+        _sent; // perhaps arrived, though no answer said so
     private Txid? _snapshotAt;
     private volatile bool _doubt;
     private volatile bool _needsSnapshot;
@@ -237,7 +238,8 @@ internal sealed partial class Replica : IAsyncDisposable
             return false;
         }
         // The local file may have had to go for its room; what this process has stored it remembers.
-        var own = _stored is { } stored && stored.Txid == position ? stored.Header : null;
+        var own = _stored?.Txid == position ? _stored?.Header : null;
+        own ??= _sent?.Txid == position ? _sent?.Header : null;
         if (own is null && _feed.Files.EndingAt(position) is { } local)
             own = await StoredFile.ReadOwnAsync(_feed.Files.Directory, local, cancellationToken).ConfigureAwait(false);
         if (Listing.Newest is not { } remote || own is null)
@@ -276,6 +278,7 @@ internal sealed partial class Replica : IAsyncDisposable
         var header = await StoredFile.ReadHeaderAsync(content, cancellationToken).ConfigureAwait(false);
         content.Position = 0;
         LtxFileInfo stored;
+        _sent = (file.MaxTxid, header);
         try
         {
             var ifAbsent = _client.Store.Capabilities.ConditionalCreate;

@@ -124,7 +124,7 @@ internal sealed class SourceSession : IDisposable
                 BeforeFull?.Invoke(full.Reason);
                 var last = Position?.Txid ?? Txid.None;
                 // One transaction is left out: nothing of what was before may ever be merged with, or continued by, what comes now.
-                var txid = (Floor > last ? Floor : last).Next().Next();
+                var txid = _files.FirstFreeAfter(Floor > last ? Floor : last).Next();
                 var after = Position?.Timestamp ?? DateTimeOffset.UnixEpoch;
                 Apply(await _sync.AnchorAsync(Source, txid, after, full.Reason, cancellationToken).ConfigureAwait(false));
                 ForceFull = null;

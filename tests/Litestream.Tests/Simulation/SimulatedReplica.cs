@@ -96,8 +96,9 @@ internal sealed class SimulatedReplica(
     {
         if (call.Operation == "PUT")
             _touched.Add(call.Key);
-        if (call.Operation is "LIST" or "HEAD" && Asked.Last != time.GetUtcNow())
-            Asked = (time.GetUtcNow(), Asked.Last);
+        // The levels are listed one after the other, with a slow answer in between: one listing of the replica.
+        if (call.Operation is "LIST" or "HEAD")
+            Asked = (time.GetUtcNow(), time.GetUtcNow() - Asked.Last > TimeSpan.FromMinutes(1) ? Asked.Last : Asked.Before);
         return onCall(this, call);
     }
 
