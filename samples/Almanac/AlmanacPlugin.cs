@@ -1,5 +1,7 @@
 using System.CommandLine;
+using System.Text.Encodings.Web;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using Datasette;
 using Datasette.Databases;
 using Datasette.Permissions;
@@ -64,6 +66,7 @@ public sealed class AlmanacPlugin : DatasettePlugin
 
     public override IEnumerable<PluginRoute> RegisterRoutes(IDatasette datasette) =>
         [
+            new("^/-/map$", MapAsync),
             new(
                 "^/-/almanac/(?<year>[0-9]{4})$",
                 async (ds, context, match) =>
@@ -73,6 +76,13 @@ public sealed class AlmanacPlugin : DatasettePlugin
                 }
             ),
         ];
+
+    private static async Task<IResult> MapAsync(IDatasette datasette, HttpContext context, Match match)
+    {
+        var layout = await datasette.LayoutAsync(context, "Map", "map");
+        var name = HtmlEncoder.Default.Encode(datasette.ActorOf(context)?.Display ?? "stranger");
+        return Respond.Page(layout, new HtmlString($"<h1>Map</h1><p>Hello, {name}.</p>"));
+    }
 
     public override IEnumerable<Command> RegisterCommands()
     {

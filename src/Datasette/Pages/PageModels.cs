@@ -36,6 +36,11 @@ public sealed record ErrorHint(string? Explanation, IReadOnlyList<TextLink> Link
 /// <param name="Json">Indented JSON text.</param>
 public sealed record ShowJsonModel(LayoutModel Layout, string FileName, string Json);
 
+/// <summary>A page whose content somebody else has made, such as a plugin.</summary>
+/// <param name="Layout">The frame.</param>
+/// <param name="Content">What stands in it.</param>
+public sealed record ContentModel(LayoutModel Layout, IHtmlContent Content);
+
 /// <summary>The page that asks before it logs out.</summary>
 /// <param name="Layout">The frame.</param>
 /// <param name="ActorName">Who.</param>

@@ -1,5 +1,7 @@
 using System.Text;
 using System.Text.Json.Nodes;
+using Datasette.Pages;
+using Microsoft.AspNetCore.Html;
 using Microsoft.AspNetCore.Http;
 using RazorSlices;
 
@@ -16,6 +18,13 @@ public static class Respond
     /// <param name="slice">The page.</param>
     /// <param name="status">HTTP status, 200 by default.</param>
     public static IResult Page(RazorSlice slice, int status = 200) => Html(slice, status);
+
+    /// <summary>A page in the host's frame: <see cref="Plugins.IDatasette.LayoutAsync"/> makes the frame.</summary>
+    /// <param name="layout">The frame.</param>
+    /// <param name="content">What stands in it; the caller has escaped what needs it.</param>
+    /// <param name="status">HTTP status, 200 by default.</param>
+    public static IResult Page(LayoutModel layout, IHtmlContent content, int status = 200) =>
+        Html(ContentPage.Create(new ContentModel(layout, content)), status);
 
     /// <summary>HTML as text, sent as it is: the caller has escaped what needs it.</summary>
     public static IResult Html(string html, int status = 200) => Bytes(Encoding.UTF8.GetBytes(html), HtmlType, status);

@@ -105,6 +105,9 @@ public sealed partial class GuideTests
             StringComparison.Ordinal
         );
         Assert.Equal("[1]", (await server.GetAsync("/weather/places.json?_decade=1980&_shape=arrayfirst")).Text);
+        var map = (await server.GetAsync("/-/map", ("X-Forwarded-User", "<ann>"))).Text;
+        Assert.Contains("<h1>Map</h1><p>Hello, &lt;ann&gt;.</p>", map, StringComparison.Ordinal);
+        Assert.Contains("<title>Map</title>", map, StringComparison.Ordinal);
         Assert.Equal(302, (await server.GetAsync("/-/almanac/2026")).Status);
         Assert.Equal(403, (await server.GetAsync("/-/almanac/2026", ("X-Forwarded-User", "ann"))).Status);
     }
