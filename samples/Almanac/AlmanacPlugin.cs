@@ -317,6 +317,27 @@ public sealed class AlmanacPlugin : DatasettePlugin
         return ValueTask.FromResult<IResult?>(null);
     }
 
+    public override DurableCopies? DurableCopiesOf(IDatasette datasette, Database database) =>
+        Directory.Exists("/mnt/elsewhere") ? new WholeCopies(datasette, database) : null;
+
+    private sealed class WholeCopies(IDatasette datasette, Database database) : DurableCopies
+    {
+        private string PathOf(string copy) => $"/mnt/elsewhere/{database.Name}-{copy}.db";
+
+        public override async ValueTask<string> ReceiptAsync(CancellationToken cancellationToken)
+        {
+            var copy = $"{datasette.Time.GetUtcNow().UtcTicks}";
+            var sql = $"vacuum into '{PathOf(copy)}'";
+            await database.WriteAsync(connection => SqlStatement.Execute(connection, sql), inTransaction: false, cancellationToken);
+            return copy;
+        }
+
+        // A receipt is only given out when the copy is there.
+        public override Task WaitAsync(string transaction, CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public override bool? IsHeld(string transaction) => transaction.All(char.IsAsciiDigit) ? File.Exists(PathOf(transaction)) : null;
+    }
+
     public override IEnumerable<EventKind> RegisterEvents(IDatasette datasette) => [new("year-ended", "A year has ended")];
 
     public override ValueTask TrackEventAsync(IDatasette datasette, DatasetteEvent happened, CancellationToken cancellationToken)
