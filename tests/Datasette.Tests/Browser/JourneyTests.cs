@@ -191,7 +191,7 @@ public sealed class JourneyTests(Site site) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task U041_Links_AreCopied_AndLeadToTheSame()
+    public async Task Links_AreCopied_AndLeadToTheSame()
     {
         await page.GotoAsync("/space/moons?_sort_desc=name");
         await page.ClickAsync("text=Copy link");
