@@ -41,7 +41,7 @@ internal sealed class HtmlResponse : Response
 
     protected override async Task WriteAsync(HttpContext context)
     {
-        var writer = context.Response.BodyWriter;
+        using var buffer = new PageBuffer();
         if (RequestState.Of(context).HasMarks)
         {
             Write((await RenderAsync(context)).Text);
@@ -51,12 +51,13 @@ internal sealed class HtmlResponse : Response
             using (slice)
             {
                 slice.HttpContext = context;
-                await slice.RenderAsync(writer, Encoder, context.RequestAborted);
+                await slice.RenderAsync(buffer, Encoder, context.RequestAborted);
             }
         }
         Write(Template?.Considered(null) ?? "");
-        await writer.FlushAsync(context.RequestAborted);
+        context.Response.ContentLength = buffer.Written.Length;
+        await context.Response.Body.WriteAsync(buffer.Written, context.RequestAborted);
 
-        void Write(string text) => writer.Write(Encoding.UTF8.GetBytes(text));
+        void Write(string text) => Encoding.UTF8.GetBytes(text, buffer);
     }
 }

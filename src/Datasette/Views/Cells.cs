@@ -12,6 +12,7 @@ namespace Datasette.Views;
 internal sealed class Cells(ViewContext v, Database database, string? table)
 {
     private const string Binary = "Binary";
+    private readonly Dictionary<(string, string), string> classes = [];
 
     /// <summary>Characters shown of a long text; 0 shows all.</summary>
     public int Limit { get; init; }
@@ -28,29 +29,28 @@ internal sealed class Cells(ViewContext v, Database database, string? table)
     /// <summary>The cell of a value; <paramref name="blobHref"/> is where its bytes are.</summary>
     public CellModel Make(string column, object? value, string? blobHref, bool isPk = false)
     {
-        var classes =
-            Class(column)
-            + (
-                HasTypes ? " type-" + TypeOf(value)
+        var own = Classes(
+            column,
+            HasTypes ? TypeClassOf(value)
                 : value is null ? " is-null"
                 : value is long or double ? " right"
                 : ""
-            );
+        );
         if (OfPlugin(column, value) is { } html)
         {
-            return new(classes, "", Html: html);
+            return new(own, "", Html: html);
         }
         if (ColumnTypes.Render(v, database.Name, table, column, value) is { } typed)
         {
-            return new(classes, "", Html: typed);
+            return new(own, "", Html: typed);
         }
         return value switch
         {
-            null or "" => new(classes, ""),
-            byte[] bytes => Blob(classes, bytes, blobHref),
-            string text when IsUrl(text) => new(classes, Cut(text), text),
-            string text => new(classes, Cut(text), IsBold: isPk),
-            _ => new(classes, PageToken.Text(value), IsBold: isPk),
+            null or "" => new(own, ""),
+            byte[] bytes => Blob(own, bytes, blobHref),
+            string text when IsUrl(text) => new(own, Cut(text), text),
+            string text => new(own, Cut(text), IsBold: isPk),
+            _ => new(own, PageToken.Text(value), IsBold: isPk),
         };
     }
 
@@ -59,27 +59,37 @@ internal sealed class Cells(ViewContext v, Database database, string? table)
     {
         if (OfPlugin(column, value) is { } html)
         {
-            return new(Class(column) + " type-" + TypeOf(value), "", Html: html);
+            return new(Classes(column, TypeClassOf(value)), "", Html: html);
         }
         var key = PageToken.Text(value);
         var text = label is null or "" ? "-" : PageToken.Text(label);
         // A key that is its own label is shown once; the text 1 and the integer 1 are not the same.
-        return new(Class(column) + " type-" + TypeOf(value), Cut(text), href, value is string && text == key ? null : key);
+        return new(Classes(column, TypeClassOf(value)), Cut(text), href, value is string && text == key ? null : key);
     }
 
     /// <summary>The key of a row as the link to it.</summary>
-    public CellModel RowLink(string column, string text, string href) => new($"{Class(column)} type-pk", text, href);
+    public CellModel RowLink(string column, string text, string href) => new(Classes(column, " type-pk"), text, href);
+
+    // The same few for all rows of a page.
+    private string Classes(string column, string kind)
+    {
+        if (!classes.TryGetValue((column, kind), out var text))
+        {
+            classes[(column, kind)] = text = Class(column) + kind;
+        }
+        return text;
+    }
 
     public static string Class(string column) => "col-" + TildeEncoding.CssClass(column);
 
-    public static string TypeOf(object? value) =>
+    private static string TypeClassOf(object? value) =>
         value switch
         {
-            null => "none",
-            long or int => "int",
-            double => "float",
-            byte[] => "bytes",
-            _ => "str",
+            null => " type-none",
+            long or int => " type-int",
+            double => " type-float",
+            byte[] => " type-bytes",
+            _ => " type-str",
         };
 
     /// <summary>The first bytes of the hash by which the blob of a query's row is found again.</summary>

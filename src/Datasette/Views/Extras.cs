@@ -16,7 +16,8 @@ internal sealed class Extras
 
     /// <summary>The names asked for: <c>_extra=a,b</c>, repeated or both.</summary>
     public static IReadOnlyList<string> Asked(QueryArgs args) =>
-        args.All("_extra")
+        !args.Has("_extra") ? []
+        : args.All("_extra")
             .SelectMany(value => value.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
             .Distinct()
             .ToList();

@@ -77,8 +77,11 @@ internal static class RowView
             { "query_ms", data.Elapsed.TotalMilliseconds },
             { "truncated", false },
         };
-        var always = new[] { "database", "table", "primary_keys" };
-        await Available(v, data).FillAsync(v, tail, always.Contains);
+        if (Extras.Asked(v.Args).Count > 0)
+        {
+            var always = new[] { "database", "table", "primary_keys" };
+            await Available(v, data).FillAsync(v, tail, always.Contains);
+        }
         var keyOf = data.Table.PrimaryKeys.Count == 0 ? null : RowKeys.Of(data.Table, data.Columns);
         return DataShapes.Render(
             v.Args,
