@@ -145,6 +145,7 @@ public sealed class HostReplicationTests
         "datasette.yaml:6:",
         "oops"
     )]
+    [Trait("Rule", "P055")]
     public async Task P032_BadConfiguration_StopsTheStartWithPlaceAndReason(string config, string place, string word)
     {
         await using var host = FakeHost.Create(config, ["data"]);
@@ -159,6 +160,8 @@ public sealed class HostReplicationTests
     }
 
     [Fact]
+    [Trait("Rule", "P055")]
+    [Trait("Rule", "P062")]
     public async Task P032_UnreachableReplica_DoesNotStopTheStart_AndTheOtherReplicaGoesOn()
     {
         var closed = Processes.FreePort();

@@ -152,17 +152,17 @@ public sealed class Database : IAsyncDisposable
         return Memory.Epoch;
     }
 
-    /// <summary>What is known under a key, or what is found now; null is found anew each time.</summary>
+    /// <summary>What is known under a key, or what is found now, kept if it should be.</summary>
     /// <param name="key">See <see cref="Memory.Key"/>.</param>
     /// <param name="find">Must read this database only, and nothing that changes by itself, such as the time.</param>
     /// <param name="ct">Stops it.</param>
-    internal async ValueTask<T> RememberAsync<T>(string key, Func<Task<T>> find, CancellationToken ct)
+    internal async ValueTask<T> RememberAsync<T>(string key, Func<Task<(T Value, bool Keep)>> find, CancellationToken ct)
     {
         var epoch = await EpochAsync(ct);
         if (!Memory.TryGet<T>(key, epoch, out var value))
         {
-            value = await find();
-            if (value is not null)
+            (value, var keep) = await find();
+            if (keep)
             {
                 Memory.Keep(key, epoch, value);
             }

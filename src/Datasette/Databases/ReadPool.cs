@@ -12,7 +12,7 @@ internal sealed class ReadPool(ConnectionFactory factory, int size, TimeProvider
     private int _generation;
     private volatile bool _isDisposed;
 
-    /// <summary>Runs work on a reader, on the caller's thread if one is free.</summary>
+    /// <summary>Runs work on a reader, off the caller's thread.</summary>
     /// <param name="work">The work; it must not keep the connection.</param>
     /// <param name="sql">Named in the failure when the limit passes.</param>
     /// <param name="limit">Longest time inside SQLite.</param>
@@ -20,19 +20,24 @@ internal sealed class ReadPool(ConnectionFactory factory, int size, TimeProvider
     /// <exception cref="QueryInterruptedException">The limit passed.</exception>
     public async Task<T> RunAsync<T>(Func<ReadConnection, T> work, string sql, TimeSpan limit, CancellationToken ct)
     {
-        // Most questions take less than a change of threads; how many may take long at the same time is limited all the same.
         await _free.WaitAsync(ct);
         try
         {
-            var reader = Take();
-            try
-            {
-                return reader.Run(work, sql, limit, ct);
-            }
-            finally
-            {
-                Return(reader);
-            }
+            return await Task.Run(
+                () =>
+                {
+                    var reader = Take();
+                    try
+                    {
+                        return reader.Run(work, sql, limit, ct);
+                    }
+                    finally
+                    {
+                        Return(reader);
+                    }
+                },
+                ct
+            );
         }
         finally
         {

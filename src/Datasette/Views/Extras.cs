@@ -16,11 +16,12 @@ internal sealed class Extras
 
     /// <summary>The names asked for: <c>_extra=a,b</c>, repeated or both.</summary>
     public static IReadOnlyList<string> Asked(QueryArgs args) =>
-        !args.Has("_extra") ? []
-        : args.All("_extra")
-            .SelectMany(value => value.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
-            .Distinct()
-            .ToList();
+        !args.Has("_extra")
+            ? []
+            : args.All("_extra")
+                .SelectMany(value => value.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
+                .Distinct()
+                .ToList();
 
     /// <summary>Adds what was asked for.</summary>
     /// <exception cref="DatasetteException">400: names that nobody knows.</exception>

@@ -150,10 +150,10 @@ internal sealed class FacetRunner(ViewContext v, Database database, DatabaseSche
             .Concat(Custom.SelectMany(custom => columns.Select(column => new Candidate(FacetKind.Custom, custom, column))))
             .Where(candidate => !requested.Any(candidate.IsFor))
             .ToList();
-        Task<List<Candidate>> Find() => WorthAsync(candidates, rowCount);
+        Task<(List<Candidate> Worth, bool Keep)> Find() => WorthAsync(candidates, rowCount);
         // What a plugin asks for may change by itself.
         var key = Memory.Key($"facets {Size} {string.Join(' ', candidates)}", query.AllRowsSql, query.FilterParameters);
-        var worth = isSteady && Custom.Count == 0 ? await database.RememberAsync(key, Find, v.Ct) : await Find();
+        var worth = isSteady && Custom.Count == 0 ? await database.RememberAsync(key, Find, v.Ct) : (await Find()).Worth;
         return worth.Select(Suggestion).ToList();
     }
 
@@ -163,7 +163,7 @@ internal sealed class FacetRunner(ViewContext v, Database database, DatabaseSche
         public bool IsFor(FacetRequest facet) => facet.Column == Column && facet.Custom == Custom && facet.Kind == Kind;
     }
 
-    private async Task<List<Candidate>> WorthAsync(List<Candidate> candidates, long rowCount)
+    private async Task<(List<Candidate> Worth, bool Keep)> WorthAsync(List<Candidate> candidates, long rowCount)
     {
         var worth = new List<Candidate>();
         var interrupted = 0;
@@ -189,7 +189,8 @@ internal sealed class FacetRunner(ViewContext v, Database database, DatabaseSche
                 break;
             }
         }
-        return worth;
+        // That the time ran out says something of this moment, not of the table.
+        return (worth, interrupted == 0);
     }
 
     private async Task<bool> IsWorthAsync(Candidate candidate, long rowCount)

@@ -131,12 +131,15 @@ internal sealed class TableData
             return await TableCounts.OfAsync(v.App, Database, Name, CountLimit + 1, TimeLimit(v), v.Ct);
         }
         return IsSteady
-            ? await Database.RememberAsync(Memory.Key("count", Query.FromSql, Query.FilterParameters), CountNowAsync, v.Ct)
+            ? await Database.RememberAsync(Memory.Key("count", Query.FromSql, Query.FilterParameters), CountToKeepAsync, v.Ct)
             : await CountNowAsync();
     }
 
     // A view and a condition of the visitor's own may hold what changes by itself: the time, chance, another database.
     private bool IsSteady => Relation is TableSchema { IsVirtual: false } && Query.ExtraWheres.Count == 0;
+
+    // That the time ran out says something of this moment, not of the table.
+    private async Task<(long? Count, bool Keep)> CountToKeepAsync() => await CountNowAsync() is { } rows ? (rows, true) : (null, false);
 
     private Task<long?> CountNowAsync() => Database.CountAsync(Query.FromSql, Query.FilterParameters, CountLimit + 1, TimeLimit(v), v.Ct);
 

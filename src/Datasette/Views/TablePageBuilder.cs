@@ -330,7 +330,8 @@ internal static class TablePageBuilder
                 }
                 else
                 {
-                    var blob = key is null || row[i] is not byte[] ? null : $"{home}/{key}.blob?_blob_column={QueryArgs.Escape(columns[i])}";
+                    var blob =
+                        key is null || row[i] is not byte[] ? null : $"{home}/{key}.blob?_blob_column={QueryArgs.Escape(columns[i])}";
                     list.Add(cells.Make(columns[i], row[i], blob));
                 }
             }

@@ -228,6 +228,7 @@ public sealed class PluginConfigTests
         );
 
     [Fact]
+    [Trait("Rule", "P063")]
     public void P015_UnknownDatabaseKey_IsNamedWithNearest()
     {
         var message = new ConfigSetup().Database("data", """{"replica": [{"path": "b"}]}""").Refusal();
@@ -256,6 +257,7 @@ public sealed class PluginConfigTests
     }
 
     [Fact]
+    [Trait("Rule", "P055")]
     public void P021_MemoryDatabase_IsSkipped_AndOrderIsThatOfAttaching()
     {
         var config = new ConfigSetup { TopLevel = """{"all-replicate": ["file:///bk/$DB_NAME"]}""" }
@@ -269,6 +271,7 @@ public sealed class PluginConfigTests
     }
 
     [Fact]
+    [Trait("Rule", "P055")]
     public void P022_AllReplicate_ReplacesVariablesAndNamesInOrder()
     {
         var config = new ConfigSetup
@@ -292,6 +295,7 @@ public sealed class PluginConfigTests
     }
 
     [Fact]
+    [Trait("Rule", "P055")]
     public void P022_ExplicitReplicas_ComeFirst_AndGeneratedNamesStartAtZero()
     {
         var config = new ConfigSetup { TopLevel = """{"all-replicate": ["file:///b/$DB_NAME"]}""" }
@@ -311,6 +315,7 @@ public sealed class PluginConfigTests
     }
 
     [Fact]
+    [Trait("Rule", "P055")]
     public void P022_EmptyList_KeepsTheDatabaseButSaysThatNothingIsStored()
     {
         var config = new ConfigSetup { TopLevel = """{"all-replicate": []}""" }
@@ -322,6 +327,7 @@ public sealed class PluginConfigTests
     }
 
     [Fact]
+    [Trait("Rule", "P055")]
     public void P023_ReadingTwice_GivesTheSame()
     {
         var input = new ConfigSetup { TopLevel = """{"all-replicate": ["file:///b/$DB_NAME"]}""" }
@@ -355,6 +361,7 @@ public sealed class PluginConfigTests
     }
 
     [Fact]
+    [Trait("Rule", "P055")]
     public void P026_ImmutableDatabase_IsSkippedAndSaid()
     {
         var config = new ConfigSetup { TopLevel = """{"all-replicate": ["file:///b/$DB_NAME"]}""" }
@@ -367,6 +374,7 @@ public sealed class PluginConfigTests
     }
 
     [Fact]
+    [Trait("Rule", "P055")]
     public void P026_ImmutableDatabaseWithABlock_StopsTheStart() =>
         Assert.Contains("immutable", new ConfigSetup().Database("fixed", OneFolder, mutable: false).Refusal());
 

@@ -33,6 +33,7 @@ public sealed class LitestreamPageTests
     private static async Task<IDocument> ParseAsync(StatusPage page) => new HtmlParser().ParseDocument(await RenderAsync(page));
 
     [Fact]
+    [Trait("Rule", "P046")]
     public async Task P043_Blocks_AreThoseOfTheOriginalInOrder()
     {
         var page = await ParseAsync(Samples.Page([Samples.Earthquakes, Samples.Elements]));
@@ -84,6 +85,8 @@ public sealed class LitestreamPageTests
     }
 
     [Fact]
+    [Trait("Rule", "P055")]
+    [Trait("Rule", "P063")]
     public async Task P047_Page_HoldsNoSecret_AndP049_LogIsEscaped()
     {
         var html = await RenderAsync(Samples.Page([Samples.Earthquakes, Samples.Elements]));

@@ -44,6 +44,7 @@ public sealed class DatabaseCollectionTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "P028")]
     public async Task AddFile_SameFileTwice_IsRefusedAlsoThroughALink()
     {
         await using var databases = new DatabaseCollection();
