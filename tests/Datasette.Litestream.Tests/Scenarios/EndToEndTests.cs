@@ -33,17 +33,11 @@ public sealed class EndToEndTests : IDisposable
         var (status, body) = await process.SendAsync("GET", "/-/plugins.json");
 
         Assert.Equal(HttpStatusCode.OK, status);
-<<<<<<< HEAD
         var plugin = ((JsonArray)JsonNode.Parse(body)!).Single(plugin => (string?)plugin!["name"] == "datasette-litestream")!;
         Assert.True((bool)plugin["templates"]!);
         Assert.False((bool)plugin["static"]!);
         Assert.Equal(typeof(LitestreamPlugin).Assembly.GetName().Version!.ToString(3), (string?)plugin["version"]);
         var hooks = plugin["hooks"]!.AsArray().Select(hook => (string?)hook).ToList();
-        Assert.Empty(new[] { "menu_links", "register_actions", "register_routes", "startup" }.Except(hooks));
-=======
-        var plugin = Assert.Single((JsonArray)JsonNode.Parse(body)!, plugin => (string?)plugin!["name"] == "datasette-litestream")!;
-        Assert.Matches(@"^\d+\.\d+", (string)plugin["version"]!);
-        var hooks = plugin["hooks"]!.AsArray().Select(hook => (string)hook!);
         Assert.Empty(new[] { "menu_links", "register_actions", "register_routes", "startup" }.Except(hooks));
     }
 
@@ -55,7 +49,6 @@ public sealed class EndToEndTests : IDisposable
 
         await Restored.BecomesAsync(_folder.Combine("backup"), "SELECT count(*) FROM students", "3");
         Assert.Equal(0, await process.StopAsync());
->>>>>>> df88837 (What is remembered between requests is proved to be fresh; rules of plugin and host stand at their tests)
     }
 
     [Fact]
