@@ -156,6 +156,9 @@ public sealed record TableModel
     /// <summary>The columns, with what can be done with each.</summary>
     public required ColumnPanelModel Columns { get; init; }
 
+    /// <summary>Where a row is inserted when no script does more; null without the right.</summary>
+    public string? InsertHref { get; init; }
+
     /// <summary>The next page; null on the last one.</summary>
     public string? NextHref { get; init; }
 

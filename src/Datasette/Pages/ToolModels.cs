@@ -92,6 +92,9 @@ public sealed record ToolModel(LayoutModel Layout, string Heading)
     /// <summary>Text to copy, shown this once.</summary>
     public string? Secret { get; init; }
 
+    /// <summary>How <see cref="Secret"/> is used, as a command to copy; null for none.</summary>
+    public string? SecretUse { get; init; }
+
     /// <summary>The heading before the forms; null for none.</summary>
     public string? FormsHeading { get; init; }
 

@@ -20,6 +20,9 @@ internal abstract class Response : IResult
         return this;
     }
 
+    /// <summary>Whether a header was given.</summary>
+    public bool Has(string name) => headers.Exists(header => string.Equals(header.Key, name, StringComparison.OrdinalIgnoreCase));
+
     /// <summary>Takes over the headers of an answer that this one stands for.</summary>
     public Response WithHeadersOf(Response other)
     {

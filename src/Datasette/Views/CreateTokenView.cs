@@ -134,6 +134,9 @@ internal static class CreateTokenView
             Errors = errors,
             SecretHeading = made is null ? null : "Your API token",
             Secret = made?.Token,
+            SecretUse = made is null
+                ? null
+                : $"curl -H 'Authorization: Bearer {made.Value.Token}' {v.Absolute(v.App.UrlPath("/-/actor.json"))}",
             Output = made is { } token ? JsonBody.ToText(token.Payload, indent: 2) : null,
             FormsHeading = made is null ? null : "Create another token",
             Forms = [new("post", v.App.UrlPath("/-/create-token"), "Create token", await GroupsAsync(v))],

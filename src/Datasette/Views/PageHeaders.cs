@@ -12,7 +12,7 @@ internal static class PageHeaders
     /// <summary>How long a proxy may keep the answer: the setting, or <c>_ttl</c>.</summary>
     public static Response Cached(ViewContext v, Response answer)
     {
-        if (v.App.Options.NoCache || answer.Status != 200)
+        if (v.App.Options.NoCache || answer.Status != 200 || answer.Has("Cache-Control"))
         {
             return answer;
         }

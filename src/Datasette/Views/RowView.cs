@@ -219,9 +219,10 @@ internal static class RowView
         var subject = new PageSubject(data.Database, data.Table.Name, PrimaryKeys: data.Query.KeyValues);
         v.IsPage("row", subject, data.Columns);
         var layout = await v.App.LayoutAsync(v.Http, title, css, await Crumbs.OfAsync(v, data.Database, data.Table.Name));
+        var forms = await EditForms.OfTableAsync(v, data.Database, data.Schema, data.Table, v.PksSegment);
         var isPrivate = await v.IsPrivateAsync("view-table", data.Database.Name, data.Table.Name);
         var model = new RowPageModel(
-            layout with
+            (forms?.AddTo(v, layout) ?? layout) with
             {
                 AlternateUrl = alternate,
                 FooterLinks = metadata.Links(),
@@ -243,7 +244,10 @@ internal static class RowView
             Formats = Formats.Links(v, Formats.Of(v, data)),
         };
         var template = PageTemplates.Row(data.Database.Name, data.Table.Name, () => PageVariables.Of(data, model, isPrivate, metadata));
-        return Respond.Html(RowSlice.Create(model), 200, template).With("Link", HtmlLinks.Alternate(alternate));
+        return Respond
+            .Html(RowSlice.Create(model), 200, template)
+            .With("Link", HtmlLinks.Alternate(alternate))
+            .With("Cache-Control", forms is null ? null : EditForms.CacheControl);
     }
 
     private static RowsModel Rows(ViewContext v, RowData data, LabelExpander labels, Metadata metadata)

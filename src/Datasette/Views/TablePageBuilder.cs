@@ -20,13 +20,14 @@ internal static class TablePageBuilder
         var isPrivate = await v.IsPrivateAsync("view-table", data.Database.Name, data.Name);
         var alternate = v.Absolute(v.PathWithFormat("json"));
         var layout = await LayoutAsync(v, data, metadata, count, alternate);
+        var forms = await EditForms.OfTableAsync(v, data.Database, data.Schema, data.Relation);
         var hasRows = data.Page.Rows.Count > 0;
         var expand = labels.Columns.Count > 0 ? "_labels=on" : null;
         var columns = Columns(v, data, metadata);
         var faceted = facets.Results.Where(facet => facet.Request.Kind == FacetKind.Column).Select(facet => facet.Request.Column).ToList();
         var model = new TableModel
         {
-            Layout = layout,
+            Layout = forms?.AddTo(v, layout) ?? layout,
             Heading = (metadata["title"] ?? data.Name) + (data.Relation.IsView ? " (view)" : "") + (isPrivate ? " 🔒" : ""),
             Name = data.Name,
             Color = data.Database.Color,
@@ -67,12 +68,16 @@ internal static class TablePageBuilder
             UnfilteredHref = data.Query.IsFiltered ? UnfilteredHref(v) : null,
             Rows = new($"Rows of {data.Name}", columns, Rows(v, data, labels)),
             Columns = new ColumnPanelBuilder(v, data, columns, faceted).Make(),
+            InsertHref = forms is { MayInsert: true } ? EditForms.InsertCall(v, data.Database, data.Relation) : null,
             NextHref = data.NextUrl,
             FirstHref = v.Args.Flag("_next") ? v.App.UrlPath(v.Args.Without("_next").ToPath(v.Path)) : null,
             Definition = Extras.Definition(data.Relation),
         };
         var template = PageTemplates.Table(data.Database.Name, data.Name, () => PageVariables.Of(data, model, count, isPrivate, metadata));
-        return Respond.Html(TableSlice.Create(model), 200, template).With("Link", HtmlLinks.Alternate(alternate));
+        return Respond
+            .Html(TableSlice.Create(model), 200, template)
+            .With("Link", HtmlLinks.Alternate(alternate))
+            .With("Cache-Control", forms is null ? null : EditForms.CacheControl);
     }
 
     /// <summary>The rows alone.</summary>

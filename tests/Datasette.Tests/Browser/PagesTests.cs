@@ -72,7 +72,25 @@ public sealed partial class PagesTests(Site site)
     [Trait("Rule", "U052")]
     [Trait("Rule", "U080")]
     [Trait("Rule", "U090")]
-    public async Task U091_Page_IsAccessible_FitsAPhone_InLightAndDark(string name, string address, bool isRoot, string prepare)
+    public Task U091_Page_IsAccessible_FitsAPhone_InLightAndDark(string name, string address, bool isRoot, string prepare) =>
+        CheckAsync(name, address, isRoot, prepare);
+
+    /// <summary>Forms that write, open over their pages.</summary>
+    public static TheoryData<string, string, bool, string> Dialogs =>
+        new()
+        {
+            { "row-insert", "/forms/looks", true, "dialog [data-table-action=insert-row]" },
+            { "row-edit", "/forms/looks", true, "dialog tr[data-row='2'] [data-row-action=edit]" },
+            { "row-delete", "/forms/looks", true, "dialog tr[data-row='2'] [data-row-action=delete]" },
+        };
+
+    [Theory]
+    [MemberData(nameof(Dialogs))]
+    [Trait("Rule", "U053")]
+    public Task U091_Dialog_IsAccessible_FitsAPhone_InLightAndDark(string name, string address, bool isRoot, string prepare) =>
+        CheckAsync(name, address, isRoot, prepare);
+
+    private async Task CheckAsync(string name, string address, bool isRoot, string prepare)
     {
         var axe = await File.ReadAllTextAsync(Require.Oracle("axe-core", "axe.min.js"), TestContext.Current.CancellationToken);
         var page = await site.OpenAsync(isRoot: isRoot);
@@ -162,6 +180,10 @@ public sealed partial class PagesTests(Site site)
         {
             case "click":
                 await page.ClickAsync(target);
+                break;
+            case "dialog":
+                await page.ClickAsync(target);
+                await Expect(page.Locator("dialog[open]")).ToBeVisibleAsync();
                 break;
             case "open":
                 await page.EvalOnSelectorAsync(target, "details => details.open = true");

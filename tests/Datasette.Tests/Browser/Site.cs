@@ -86,6 +86,7 @@ public sealed class Site : IAsyncDisposable
         Address = $"http://127.0.0.1:{port}";
         Make("space.db", await File.ReadAllTextAsync(Repository.PathOf("samples", "space.sql"), CancellationToken.None));
         Make("things.db", ThingsSql);
+        Make("forms.db", FormsSql);
         var metadata = await File.ReadAllTextAsync(Repository.PathOf("samples", "metadata.yaml"), CancellationToken.None);
         metadata = metadata.Replace("$PWD/demo/replica", folder.Combine("replica"), StringComparison.Ordinal);
         await File.WriteAllTextAsync(folder.Combine("metadata.yaml"), metadata, CancellationToken.None);
@@ -96,6 +97,7 @@ public sealed class Site : IAsyncDisposable
                 "serve",
                 "space.db",
                 "things.db",
+                "forms.db",
                 "-m",
                 "metadata.yaml",
                 "-c",
@@ -157,6 +159,40 @@ public sealed class Site : IAsyncDisposable
               secret:
                 sql: select 1 as one
                 hide_sql: true
+          forms:
+            tables:
+              records:
+                column_types:
+                  site: url
+        """;
+
+    /// <summary>What is changed by the tests of the forms: each has rows or a table of its own.</summary>
+    private const string FormsSql = """
+        create table owners (id integer primary key, name text not null);
+        insert into owners values (1, 'Ada'), (2, 'Grace');
+        create table records (
+            id integer primary key, title text not null, note text, big integer, ratio real, owner_id integer references owners(id), extra json,
+            state text not null default 'new' check (state in ('new', 'old')), site text, picture blob, length integer generated always as (length(title)) virtual
+        );
+        insert into records (id, title, note, big, ratio, extra, picture) values
+            (1, 'First', null, 9007199254740993, 0.1, '{"a": 1}', x'89504e47'),
+            (2, 'Second', '', 9223372036854775807, 1e300, null, null),
+            (3, 'Third', 'two' || char(13, 10) || 'lines', 1, 1.5, '[1]', zeroblob(2000)),
+            (4, 'Fourth', 'four', 4, 4.5, null, null),
+            (5, 'Fifth', 'five', 5, 5.5, null, null),
+            (6, 'Sixth', 'six', 6, 6.5, null, null),
+            (7, 'Seventh', 'seven', 7, 7.5, null, x'0102');
+        create table pairs (a text, b text, value integer, primary key (a, b));
+        insert into pairs values ('x', 'y', 1), ('x/1', 'ü, ~', 2);
+        create table loose (name text, amount integer);
+        insert into loose values ('one', 1), ('two', 2);
+        create table codes (code text primary key, name text) without rowid;
+        insert into codes values ('a', 'Alpha');
+        create table keyboard (id integer primary key, name text not null);
+        create table looks (id integer primary key, name text not null, kind_id integer references owners(id), weight real, tags json, note text, picture blob);
+        insert into looks values
+            (1, 'Agate', 1, 2.6, '["hard", "banded"]', null, x'89504e47'),
+            (2, 'Birch', 2, 0.65, '["light"]', replace(hex(zeroblob(90)), '00', 'a long note '), zeroblob(2000));
         """;
 
     /// <summary>All kinds of values, a table that is too long to count, one with many columns, one without rows, compound keys.</summary>
