@@ -19,6 +19,12 @@ smoke() { # DIR
     mkdir "$work/plugins"
     check "the native program refuses --plugins-dir with a hint" smoke_refused 'not available in this native program.*docs/guides/plugins.md' \
         "$bin/datasette" --memory --plugins-dir "$work/plugins" --get /
+    mkdir -p "$work/templates/pages/town"
+    printf '%s' '{% capture title %}{{ name | upcase }}{% endcapture %}<i>{% for c in name %}{{ c | append: "<" }}{% endfor %}</i>' >"$work/templates/pages/town/{name}.html"
+    check "the native program renders a template" grep -q '<i>Bern&lt;</i>' <("$bin/datasette" --memory --template-dir "$work/templates" --get /town/Bern)
+    printf '%s' '{% extends "base.html" %}' >"$work/templates/table.html"
+    check "the native program refuses Jinja with the way to convert" grep -q 'table.html:1: .*delete this line' \
+        <("$bin/datasette" --memory --template-dir "$work/templates" --get / 2>&1)
     check "the sample database is made" dotnet run samples/make-demo.cs -- samples/space.sql "$work/space.db"
     # The folder is written out: the plugin's $PWD would be the repository.
     sed "s|file://\$PWD/demo/replica|file://$work/replica|" samples/metadata.yaml >"$work/metadata.yaml"

@@ -53,10 +53,12 @@ internal static partial class JinjaCheck
     private static string Show(TemplateTag tag) =>
         tag.Kind switch
         {
-            '{' => "{{ " + tag.Text + " }}",
+            '{' => "{{ " + Short(tag.Shown) + " }}",
             '#' => "{# ... #}",
-            _ => "{% " + tag.Text + " %}",
+            _ => "{% " + Short(tag.Shown) + " %}",
         };
+
+    private static string Short(string text) => text.Length > 80 ? text[..80] + "..." : text;
 
     [GeneratedRegex("")]
     private static partial Regex Any();

@@ -5,8 +5,9 @@ namespace Datasette.Templates;
 /// <summary>One tag of a template.</summary>
 /// <param name="Kind"><c>%</c> for a statement, <c>{</c> for an output, <c>#</c> for a comment of Jinja.</param>
 /// <param name="Text">What stands between the braces, without trimming marks and without what is in quotes.</param>
+/// <param name="Shown">The same as it is written.</param>
 /// <param name="Line">Its line, from 1.</param>
-internal readonly record struct TemplateTag(char Kind, string Text, int Line);
+internal readonly record struct TemplateTag(char Kind, string Text, string Shown, int Line);
 
 /// <summary>Finds the tags of a template without understanding them. What is raw or a comment is passed over.</summary>
 internal static class TagScanner
@@ -51,7 +52,7 @@ internal static class TagScanner
             }
             else
             {
-                yield return new(kind, WithoutQuoted(text), line);
+                yield return new(kind, WithoutQuoted(text), text, line);
             }
         }
     }

@@ -8,7 +8,7 @@ namespace Datasette.Tests.Templates;
 public sealed class FaultTests
 {
     [Theory]
-    [InlineData("{% extends \"base.html\" %}", "table.html:1: {% extends \"\" %} - delete this line")]
+    [InlineData("{% extends \"base.html\" %}", "table.html:1: {% extends \"base.html\" %} - delete this line")]
     [InlineData("\n{% block content %}x{% endblock %}", "table.html:2: {% block content %} - delete this line and its endblock")]
     [InlineData("{% block title %}", "write {% capture NAME %}")]
     [InlineData("{{ super() }}", "write {{ content }}")]
@@ -92,7 +92,7 @@ public sealed class FaultTests
     }
 
     [Theory]
-    [InlineData("x\n{% extends \"base.html\" %}", "table.html:2: {% extends &quot;&quot; %} is Jinja")]
+    [InlineData("x\n{% extends \"base.html\" %}", "table.html:2: {% extends &quot;base.html&quot; %} is Jinja")]
     [InlineData("x\n\n{% if", "table.html:3:")]
     [InlineData("x\n{{ 1 | divided_by: 0 }}", "table.html:2: a number is divided by zero")]
     [InlineData("x\n{% include \"gone.html\" %}", "table.html:2: there is no template &#x27;gone.html&#x27;")]

@@ -109,6 +109,7 @@ public sealed class LookupTests
 
     [Fact]
     [Trait("Rule", "H055")]
+    [Trait("Rule", "U021")]
     public async Task C120_HostsOwnHomePage_StaysAtItsOwnAddress()
     {
         await using var site = await TemplateSite.StartAsync(
