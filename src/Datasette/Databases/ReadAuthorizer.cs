@@ -19,6 +19,11 @@ internal static class ReadAuthorizer
         "writefile",
         "edit",
         "sqlite3_backup",
+        "fsdir",
+        "lsmode",
+        "sqlite_dbpage",
+        "shell_add_schema",
+        "sqlite_dbdata",
     }.ToFrozenSet(StringComparer.OrdinalIgnoreCase);
 
     // With an argument most pragmas set something; these only ask about what the argument names.
@@ -36,6 +41,17 @@ internal static class ReadAuthorizer
         "table_xinfo",
     }.ToFrozenSet(StringComparer.OrdinalIgnoreCase);
 
+    /// <summary>Whether nobody may call a function, reader or writer.</summary>
+    public static bool IsDangerous(string? function) => s_functions.Contains(function ?? "");
+
+    /// <summary>Whether the work of a function grows with the square of its arguments.</summary>
+    public static bool IsSquare(string? function) =>
+        function is not null
+        && (
+            function.Equals("json_patch", StringComparison.OrdinalIgnoreCase)
+            || function.Equals("jsonb_patch", StringComparison.OrdinalIgnoreCase)
+        );
+
     /// <summary>SQLITE_OK or SQLITE_DENY for one thing that a statement wants.</summary>
     public static int Decide(object? state, int action, string? first, string? second, string? database, string? source)
     {
@@ -49,7 +65,9 @@ internal static class ReadAuthorizer
             raw.SQLITE_DROP_INDEX or raw.SQLITE_DROP_TABLE or raw.SQLITE_DROP_TRIGGER or raw.SQLITE_DROP_VIEW => true,
             raw.SQLITE_ALTER_TABLE or raw.SQLITE_REINDEX or raw.SQLITE_ANALYZE => true,
             raw.SQLITE_PRAGMA => second is not null && !s_asking.Contains(first ?? ""),
-            raw.SQLITE_FUNCTION => s_functions.Contains(second ?? ""),
+            raw.SQLITE_FUNCTION => IsDangerous(second),
+            // Pages of the file, past every right and every table.
+            raw.SQLITE_READ => first is "sqlite_dbpage" or "sqlite_dbdata" or "sqlite_dbptr",
             _ => false,
         };
         return isDenied ? raw.SQLITE_DENY : raw.SQLITE_OK;

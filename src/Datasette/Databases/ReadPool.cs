@@ -94,14 +94,19 @@ internal sealed class ReadConnection : IDisposable
 {
     // Instructions of SQLite's machine between two looks at the clock: below a millisecond of work, above the noise of the call.
     private const int InstructionsPerLook = 1000;
+    private static readonly TimeSpan s_grace = TimeSpan.FromMilliseconds(100);
 
     private readonly TimeProvider _time;
     private readonly StatementCache _statements;
     private readonly delegate_progress _look;
-    private readonly strdelegate_authorizer _authorize = ReadAuthorizer.Decide;
+    private readonly strdelegate_authorizer _authorize;
+    private readonly ITimer _alarm;
+    private readonly Lock _gate = new();
     private long _deadline = long.MaxValue;
     private CancellationToken _ct;
     private bool _isPastDeadline;
+    private bool _isVisitor;
+    private bool _isRunning;
 
     public ReadConnection(SqliteConnection connection, TimeProvider time)
     {
@@ -109,6 +114,8 @@ internal sealed class ReadConnection : IDisposable
         _time = time;
         _statements = new StatementCache(connection);
         _look = Look;
+        _authorize = Authorize;
+        _alarm = time.CreateTimer(_ => Interrupt(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         raw.sqlite3_progress_handler(connection.Handle!, InstructionsPerLook, _look, null);
         _ = raw.sqlite3_set_authorizer(connection.Handle!, _authorize, null);
     }
@@ -124,6 +131,14 @@ internal sealed class ReadConnection : IDisposable
     /// <summary>Runs one statement, kept prepared for the next time.</summary>
     public T Use<T>(string sql, IReadOnlyDictionary<string, object?>? parameters, Func<SqlStatement, T> use)
     {
+        if (_isVisitor)
+        {
+            // Prepared each time, so that its functions are looked at each time.
+            using var own = SqlStatement.Prepare(Connection, sql);
+            own.BindAll(parameters);
+            return use(own);
+        }
+
         var statement = _statements.Take(sql);
         try
         {
@@ -148,6 +163,9 @@ internal sealed class ReadConnection : IDisposable
             limit == Timeout.InfiniteTimeSpan
                 ? long.MaxValue
                 : _time.GetTimestamp() + (long)(limit.TotalSeconds * _time.TimestampFrequency);
+        _isVisitor = VisitorSql.IsCurrent;
+        var length = _isVisitor ? ReaderLimits.SetLength(Connection.Handle!, ReaderLimits.VisitorValueBytes) : 0;
+        Watch(limit);
         try
         {
             return work(this);
@@ -159,6 +177,12 @@ internal sealed class ReadConnection : IDisposable
         }
         finally
         {
+            Watch(Timeout.InfiniteTimeSpan);
+            if (_isVisitor)
+            {
+                _ = ReaderLimits.SetLength(Connection.Handle!, length);
+            }
+
             _deadline = long.MaxValue;
             _ct = default;
         }
@@ -166,8 +190,46 @@ internal sealed class ReadConnection : IDisposable
 
     public void Dispose()
     {
-        _statements.Dispose();
-        Connection.Dispose();
+        _alarm.Dispose();
+        lock (_gate)
+        {
+            _isRunning = false;
+            _statements.Dispose();
+            Connection.Dispose();
+        }
+    }
+
+    // Counting a table is one single step of SQLite's machine, between two looks at the clock; only an interrupt reaches it.
+    private void Watch(TimeSpan limit)
+    {
+        lock (_gate)
+        {
+            _isRunning = limit != Timeout.InfiniteTimeSpan;
+        }
+
+        _alarm.Change(_isRunning ? limit + s_grace : Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+    }
+
+    private void Interrupt()
+    {
+        lock (_gate)
+        {
+            if (_isRunning && _time.GetTimestamp() >= _deadline)
+            {
+                _isPastDeadline = true;
+                raw.sqlite3_interrupt(Connection.Handle!);
+            }
+        }
+    }
+
+    private int Authorize(object? state, int action, string? first, string? second, string? database, string? source)
+    {
+        if (_isVisitor && action == raw.SQLITE_FUNCTION && ReadAuthorizer.IsSquare(second))
+        {
+            _ = ReaderLimits.SetLength(Connection.Handle!, ReaderLimits.SquareValueBytes);
+        }
+
+        return ReadAuthorizer.Decide(state, action, first, second, database, source);
     }
 
     private int Look(object? state)

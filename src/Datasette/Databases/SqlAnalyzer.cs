@@ -15,8 +15,16 @@ internal sealed record SqlAccess(string Operation, string Kind, string Database,
     public bool IsRead => Operation == "read";
 
     /// <summary>Whether it is one of the operations that there are rights for.</summary>
-    public bool IsKnown => Operation is "read" or "insert" or "update" or "delete" or "create" or "drop" or "alter" && Kind != "trigger";
+    public bool IsKnown =>
+        Operation is "read" or "insert" or "update" or "delete" or "create" or "drop" or "alter"
+        && Kind is not ("trigger" or "virtual table");
 }
+
+/// <summary>What a statement would do. Immutable.</summary>
+/// <param name="Accesses">Each thing once, in the order SQLite meets them; without how SQLite keeps its own books.</param>
+/// <param name="All">Everything, bookkeeping too: what the statement may touch when it runs.</param>
+/// <param name="Functions">Functions that it calls, in lower case.</param>
+internal sealed record SqlAnalysis(IReadOnlyList<SqlAccess> Accesses, IReadOnlySet<SqlAccess> All, IReadOnlySet<string> Functions);
 
 /// <summary>Asks SQLite what a statement would touch, by preparing it and never running it.</summary>
 internal static class SqlAnalyzer
@@ -28,12 +36,18 @@ internal static class SqlAnalyzer
     /// <param name="connection">A connection that nobody else uses meanwhile; its own authorizer is put back by the caller, if it has one.</param>
     /// <param name="sql">One statement.</param>
     /// <exception cref="SqliteException">SQLite does not understand it.</exception>
-    public static IReadOnlyList<SqlAccess> Analyze(SqliteConnection connection, string sql)
+    public static SqlAnalysis Analyze(SqliteConnection connection, string sql)
     {
         var found = new List<SqlAccess>();
+        var all = new HashSet<SqlAccess>();
+        var functions = new HashSet<string>(StringComparer.Ordinal);
         strdelegate_authorizer look = (_, action, first, second, database, source) =>
         {
-            if (AccessOf(action, first, second, database ?? "main", source) is { } access && !found.Contains(access))
+            if (action == raw.SQLITE_FUNCTION)
+            {
+                functions.Add((second ?? "").ToLowerInvariant());
+            }
+            else if (AccessOf(action, first, second, database ?? "main", source) is { } access && all.Add(access))
             {
                 found.Add(access);
             }
@@ -52,8 +66,17 @@ internal static class SqlAnalyzer
             GC.KeepAlive(look);
         }
 
-        return WithoutBookkeeping(found);
+        return new(WithoutBookkeeping(found), all, functions);
     }
+
+    /// <summary>Whether a table tells of all others: whoever may read it may read everything.</summary>
+    public static bool IsAboutAll(string? table) =>
+        table is not null
+        && (
+            table.StartsWith("sqlite_", StringComparison.OrdinalIgnoreCase)
+            || table.StartsWith("pragma_", StringComparison.OrdinalIgnoreCase)
+            || table.Equals("dbstat", StringComparison.OrdinalIgnoreCase)
+        );
 
     // A statement that makes or drops something also writes the table of tables; that is how, not what.
     private static List<SqlAccess> WithoutBookkeeping(List<SqlAccess> found)
@@ -79,7 +102,8 @@ internal static class SqlAnalyzer
         ];
     }
 
-    private static SqlAccess? AccessOf(int action, string? first, string? second, string database, string? source)
+    /// <summary>What the authorizer is asked, as one thing that a statement would do; null for what touches nothing.</summary>
+    internal static SqlAccess? AccessOf(int action, string? first, string? second, string database, string? source)
     {
         return action switch
         {
@@ -87,7 +111,8 @@ internal static class SqlAnalyzer
             raw.SQLITE_INSERT => new("insert", "table", database, first, source),
             raw.SQLITE_UPDATE => new("update", "table", database, first, source),
             raw.SQLITE_DELETE => new("delete", "table", database, first, source),
-            raw.SQLITE_CREATE_TABLE or raw.SQLITE_CREATE_VTABLE => new("create", "table", database, first, source),
+            raw.SQLITE_CREATE_TABLE => new("create", "table", database, first, source),
+            raw.SQLITE_CREATE_VTABLE => new("create", "virtual table", database, first, source),
             raw.SQLITE_CREATE_TEMP_TABLE => new("create", "temporary table", "temp", first, source),
             raw.SQLITE_CREATE_VIEW => new("create", "view", database, first, source),
             raw.SQLITE_CREATE_TEMP_VIEW => new("create", "temporary view", "temp", first, source),

@@ -104,6 +104,9 @@ internal sealed class DatasetteRoutes
         Post($"^{Row}/-/delete$", RowWriteViews.DeleteAsync);
     }
 
+    /// <summary>All patterns in the order in which they are tried, with the methods they answer; none: the handler decides itself.</summary>
+    public IReadOnlyList<(Regex Pattern, string Methods)> All => routes.Select(route => (route.Pattern, route.Methods)).ToList();
+
     /// <summary>A pattern and who answers it. No methods: the handler decides itself.</summary>
     /// <param name="Pattern">What the path must match.</param>
     /// <param name="Part">A part that every such path has, so that most others need no look at the pattern.</param>
@@ -236,7 +239,9 @@ internal sealed class DatasetteRoutes
         return end < pattern.Length && pattern[end] is '?' or '*' or '{' ? pattern[start..(end - 1)] : pattern[start..end];
     }
 
-    private static Regex Compile(string pattern) => new(pattern, RegexOptions.CultureInvariant, TimeSpan.FromSeconds(1));
+    // In .NET $ also matches before a line end at the end; a name with one is another name.
+    private static Regex Compile(string pattern) =>
+        new(Regex.Replace(pattern, @"(?<!\\)\$(?=\||\)|\z)", @"\z"), RegexOptions.CultureInvariant, TimeSpan.FromSeconds(1));
 
     private static Task<IResult> Found(Response response) => Task.FromResult<IResult>(response);
 }

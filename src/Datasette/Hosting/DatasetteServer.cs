@@ -113,6 +113,9 @@ internal sealed class DatasetteServer : IAsyncDisposable
             kestrel.AddServerHeader = false;
             // The host's own limit applies where a body is read (max_post_body_bytes).
             kestrel.Limits.MaxRequestBodySize = null;
+            // SQL travels in addresses; beyond this the answer is 414.
+            kestrel.Limits.MaxRequestLineSize = 64 * 1024;
+            kestrel.Limits.MaxRequestHeadersTotalSize = 96 * 1024;
             if (options.Uds is { } socket)
             {
                 kestrel.ListenUnixSocket(socket);

@@ -82,6 +82,7 @@ internal sealed partial class RequestHandler
             return;
         }
         Messages.Apply(app, context);
+        SecurityHeaders.Apply(context, answer);
         // Pages are not for scripts of other sites; data is.
         if (app.Options.Cors && answer is not Response { ContentType: Respond.HtmlType })
         {
@@ -92,6 +93,10 @@ internal sealed partial class RequestHandler
 
     private async Task<IResult> AnswerAsync(HttpContext context, RequestState state)
     {
+        if (!HostRule.IsAllowed(context.Request.Host.Host, app.Config.AllowedHosts))
+        {
+            return Respond.PlainText("This host name is not one of allowed_hosts", StatusCodes.Status400BadRequest);
+        }
         if (CsrfRule.Check(context.Request, app.Settings.ForceHttpsUrls) is { } problem)
         {
             return await ErrorResponse.CsrfAsync(app, context, problem);

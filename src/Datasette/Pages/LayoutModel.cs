@@ -54,6 +54,9 @@ public sealed record LayoutModel
     /// <summary>Script texts of plugins, at the end of the page.</summary>
     public IReadOnlyList<BodyScript> BodyScripts { get; init; } = [];
 
+    /// <summary>The word with which the browser lets those scripts run; null when there are none.</summary>
+    public string? ScriptNonce { get; init; }
+
     /// <summary>Variables of plugins for a user's own templates.</summary>
     public IReadOnlyDictionary<string, object?> TemplateVars { get; init; } =
         System.Collections.ObjectModel.ReadOnlyDictionary<string, object?>.Empty;

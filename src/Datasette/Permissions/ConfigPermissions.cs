@@ -124,7 +124,9 @@ public sealed class ConfigPermissions
     private bool Touches(string parent, string? child)
     {
         return _restrictions!.Everywhere
-            || _restrictions.Places.Any(p => p.Parent == parent && (child is null || p.Child is null || p.Child == child));
+            || _restrictions.Places.Any(p =>
+                p.Parent == parent && (child is null || p.Child is null || p.Child.Equals(child, StringComparison.OrdinalIgnoreCase))
+            );
     }
 
     // For a restricted token a closed level stays closed: an allow below it cannot open what the level above denies (C093).

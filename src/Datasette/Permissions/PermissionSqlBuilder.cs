@@ -155,19 +155,19 @@ public static class PermissionSqlBuilder
     }
 
     /// <summary>One requirement inside a question: its rules table and, if anything restricts, its table of places.</summary>
-    private sealed record RuleSet(string Table, IReadOnlyList<string> RestrictionTables)
+    private sealed record RuleSet(string Table, IReadOnlyList<string> RestrictionTables, string Collation)
     {
         public string Condition(string parent, string child)
         {
             var sql =
-                $"coalesce((select min(allow) from {Table} r where r.parent = {parent} and r.child = {child}), "
+                $"coalesce((select min(allow) from {Table} r where r.parent = {parent} and r.child = {child}{Collation}), "
                 + $"(select min(allow) from {Table} r where r.parent = {parent} and r.child is null), "
                 + $"(select min(allow) from {Table} r where r.parent is null and r.child is null), 0)";
             foreach (var places in RestrictionTables)
             {
                 sql +=
                     $" and exists (select 1 from {places} p where p.parent is null "
-                    + $"or (p.parent = {parent} and (p.child is null or p.child = {child})))";
+                    + $"or (p.parent = {parent} and (p.child is null or p.child = {child}{Collation})))";
             }
 
             return $"({sql})";
@@ -176,7 +176,7 @@ public static class PermissionSqlBuilder
         public string Reasons(string parent, string child)
         {
             return $"(select json_group_array(source || ': ' || reason) from (select source, reason from {Table} r where "
-                + $"case when exists (select 1 from {Table} x where x.parent = {parent} and x.child = {child}) then r.parent = {parent} and r.child = {child} "
+                + $"case when exists (select 1 from {Table} x where x.parent = {parent} and x.child = {child}{Collation}) then r.parent = {parent} and r.child = {child}{Collation} "
                 + $"when exists (select 1 from {Table} x where x.parent = {parent} and x.child is null) then r.parent = {parent} and r.child is null "
                 + "else r.parent is null and r.child is null end order by r.position))";
         }
@@ -227,7 +227,8 @@ public static class PermissionSqlBuilder
                 tables.Add(places);
             }
 
-            return new RuleSet(table, tables);
+            // SQLite finds tables and views in any case; a rule for one holds for it however it is written.
+            return new RuleSet(table, tables, requirement.Action.Kind == ResourceKind.Table ? " collate nocase" : "");
         }
 
         private string AddParameter(string prefix, string name, PermissionRequirement requirement, PermissionSql rule)

@@ -19,9 +19,9 @@ internal sealed class LayoutBuilder(IDatasette app, PageHooks hooks)
         state.MessagesShown = true;
         var page = state.Page ?? new PageContext(bodyClass.Split(' ')[0], new PageSubject(), [], state.Actor, context);
         var layout = Bare(state, title, bodyClass, crumbs) with { Messages = messages };
-        return state.WithoutPlugins
-            ? layout
-            : layout with
+        if (!state.WithoutPlugins)
+        {
+            layout = layout with
             {
                 MenuLinks = await hooks.MenuLinksAsync(app, state.Actor, context),
                 TopRight = await hooks.TopRightAsync(app, state.Actor, context),
@@ -31,6 +31,9 @@ internal sealed class LayoutBuilder(IDatasette app, PageHooks hooks)
                 BodyScripts = await hooks.BodyScriptsAsync(app, page),
                 TemplateVars = await hooks.TemplateVarsAsync(app, page),
             };
+        }
+        state.ScriptUrls = layout.ExtraScripts.Select(script => script.Url).ToList();
+        return layout.BodyScripts.Count > 0 ? layout with { ScriptNonce = state.Nonce } : layout;
     }
 
     private LayoutModel Bare(RequestState state, string title, string bodyClass, IReadOnlyList<MenuLink>? crumbs) =>

@@ -48,7 +48,7 @@ internal static class Messages
             {
                 list.Add((JsonNode)new JsonArray(message.Text, (int)message.Kind));
             }
-            SetCookie(context, Cookie, datasette.Sign(list.ToJsonString(), Namespace));
+            SetCookie(datasette, context, Cookie, datasette.Sign(list.ToJsonString(), Namespace));
         }
         else if (state.MessagesShown && context.Request.Cookies.ContainsKey(Cookie))
         {
@@ -56,8 +56,18 @@ internal static class Messages
         }
     }
 
-    public static void SetCookie(HttpContext context, string name, string value) =>
-        context.Response.Headers.Append("Set-Cookie", $"{name}={value}; Path=/; SameSite=lax");
+    /// <summary>Sets a cookie that goes with requests from this site alone.</summary>
+    /// <param name="datasette">The host; it may say that all its addresses are https.</param>
+    /// <param name="context">The request.</param>
+    /// <param name="name">Its name.</param>
+    /// <param name="value">Its value.</param>
+    /// <param name="isCredential">No script may read it.</param>
+    public static void SetCookie(IDatasette datasette, HttpContext context, string name, string value, bool isCredential = false)
+    {
+        var isSecure = context.Request.IsHttps || datasette.Settings.ForceHttpsUrls;
+        var attributes = (isCredential || isSecure ? "; HttpOnly" : "") + (isSecure ? "; Secure" : "");
+        context.Response.Headers.Append("Set-Cookie", $"{name}={value}; Path=/; SameSite=lax{attributes}");
+    }
 
     public static void ClearCookie(HttpContext context, string name) =>
         context.Response.Headers.Append(

@@ -41,6 +41,15 @@ internal sealed class RequestState
     /// <summary>The answer is about a plugin's failure: the frame is made without plugins, so that it can be made.</summary>
     public bool WithoutPlugins { get; set; }
 
+    /// <summary>A word for scripts that a plugin puts into the page itself; asking for it lets them run.</summary>
+    public string Nonce => UsedNonce ??= System.Security.Cryptography.RandomNumberGenerator.GetHexString(32, lowercase: true);
+
+    /// <summary>Where the scripts of the page come from, beside the host itself.</summary>
+    public IReadOnlyList<string> ScriptUrls { get; set; } = [];
+
+    /// <summary>The word, if anybody asked for it.</summary>
+    public string? UsedNonce { get; private set; }
+
     public static RequestState Of(HttpContext context) =>
         context.Items[Key] as RequestState ?? throw new InvalidOperationException("This request did not come through the host.");
 

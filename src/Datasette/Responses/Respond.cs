@@ -57,11 +57,34 @@ public static class Respond
     /// <summary>A location that starts with two slashes or a backslash would lead to another host.</summary>
     internal static string SafeLocation(string location)
     {
+        location = Printable(location);
         var length = 0;
         while (length < location.Length && location[length] is '/' or '\\')
         {
             length++;
         }
         return length > 0 ? "/" + location[length..] : location;
+    }
+
+    /// <summary>Whether a location stays on this host, whatever a browser makes of it.</summary>
+    internal static bool IsLocal(string location) =>
+        location.StartsWith('/')
+        && !location[1..].StartsWith('/')
+        && !location.Contains('\\', StringComparison.Ordinal)
+        && Printable(location) == location;
+
+    /// <summary>What no header may hold is percent-encoded; browsers drop tabs and line ends, and what is left could start with two slashes.</summary>
+    private static string Printable(string location)
+    {
+        if (!location.AsSpan().ContainsAnyExceptInRange('!', '~'))
+        {
+            return location;
+        }
+        var text = new StringBuilder();
+        foreach (var b in Encoding.UTF8.GetBytes(location))
+        {
+            text.Append(b is >= (byte)'!' and <= (byte)'~' ? ((char)b).ToString() : $"%{b:X2}");
+        }
+        return text.ToString();
     }
 }

@@ -11,6 +11,9 @@ internal abstract class Response : IResult
 
     public string ContentType { get; init; } = "text/plain; charset=utf-8";
 
+    /// <summary>The answer says itself what a browser may do with it, as a page of the user's own does.</summary>
+    public bool HasOwnPolicy { get; init; }
+
     public Response With(string name, string? value)
     {
         if (value is not null)

@@ -86,8 +86,14 @@ internal static class StaticFiles
         IEnumerable<string> databases
     )
     {
-        var root = Path.GetFullPath(folder);
-        var full = Path.GetFullPath(Path.Join(root, Uri.UnescapeDataString(relative)));
+        var root = RealPath(Path.GetFullPath(folder));
+        var name = Uri.UnescapeDataString(relative);
+        if (name.Contains('\0', StringComparison.Ordinal))
+        {
+            throw new DatasetteException(404, "404: File not found");
+        }
+        // A link may lead out of the folder as well as two dots.
+        var full = RealPath(Path.GetFullPath(Path.Join(root, name)));
         if (full != root && !full.StartsWith(root + Path.DirectorySeparatorChar, StringComparison.Ordinal))
         {
             throw new DatasetteException(404, "404: Path not inside root path");
@@ -104,6 +110,29 @@ internal static class StaticFiles
         var content = new byte[stream.Length];
         await stream.ReadExactlyAsync(content, context.RequestAborted);
         return Answer(Make(content), full, context, hash);
+    }
+
+    /// <summary>The path with every link on its way followed; what does not exist stays as it is.</summary>
+    private static string RealPath(string path)
+    {
+        var real = Path.GetPathRoot(path) ?? "/";
+        foreach (var part in path[real.Length..].Split(Path.DirectorySeparatorChar, StringSplitOptions.RemoveEmptyEntries))
+        {
+            real = Path.Join(real, part);
+            if (new FileInfo(real).LinkTarget is null)
+            {
+                continue;
+            }
+            try
+            {
+                real = File.ResolveLinkTarget(real, returnFinalTarget: true)?.FullName ?? real;
+            }
+            catch (IOException e)
+            {
+                throw new DatasetteException(404, "404: File not found", e);
+            }
+        }
+        return real;
     }
 
     /// <summary>Closing any descriptor of a live database, or of its -shm, drops SQLite's locks on it (rule 1): such a file is not served.</summary>

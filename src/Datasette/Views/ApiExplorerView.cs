@@ -61,7 +61,11 @@ internal static class ApiExplorerView
     private static async Task<List<TextLink>> ExamplesAsync(ViewContext v, Database database)
     {
         var links = new List<TextLink>();
-        if (database.IsMutable && await v.AllowedAsync("create-table", database.Name))
+        if (
+            database.IsMutable
+            && await v.AllowedAsync("view-database", database.Name)
+            && await v.AllowedAsync("create-table", database.Name)
+        )
         {
             var path = v.App.UrlOf(database) + "/-/create";
             links.Add(new(path, Call(v, path, NewTable())));

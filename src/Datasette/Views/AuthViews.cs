@@ -24,7 +24,7 @@ internal static class AuthViews
                 throw new DatasetteException(403, "Invalid token");
             default:
                 var actor = new JsonObject { ["id"] = "root" };
-                Messages.SetCookie(v.Http, ActorCookie.CookieName, ActorCookie.Make(v.App, actor));
+                Messages.SetCookie(v.App, v.Http, ActorCookie.CookieName, ActorCookie.Make(v.App, actor), isCredential: true);
                 await v.App.Hooks.TrackEventAsync(v.App, new DatasetteEvent("login", new(actor)), v.Ct);
                 return Respond.RedirectTo(v.App.UrlPath("/"));
         }

@@ -26,9 +26,6 @@ internal static class Blobs
     public static Response Answer(byte[] bytes, string name)
     {
         var safe = string.Concat(name.Select(c => c is < ' ' or '"' or '\\' or > '~' ? '_' : c));
-        return Respond
-            .Bytes(bytes, "application/binary")
-            .With("X-Content-Type-Options", "nosniff")
-            .With("Content-Disposition", $"attachment; filename=\"{safe}.blob\"");
+        return Respond.Bytes(bytes, "application/binary").With("Content-Disposition", $"attachment; filename=\"{safe}.blob\"");
     }
 }

@@ -50,7 +50,11 @@ internal static class DatabaseView
         IReadOnlyList<(StoredQuery Query, bool IsPrivate)> Queries,
         bool MayExecuteSql,
         Metadata Metadata
-    );
+    )
+    {
+        /// <summary>Whether this visitor may know of a table: whoever may run SQL can read the schema as well.</summary>
+        public bool IsShown(string table) => MayExecuteSql || Tables.Any(shown => shown.Schema.Name == table);
+    }
 
     private static async Task<Facts> FactsAsync(ViewContext v, Database database)
     {
@@ -87,7 +91,7 @@ internal static class DatabaseView
             { "private", facts.IsPrivate },
             { "path", v.App.UrlOf(facts.Database) },
             { "size", facts.Database.SizeBytes },
-            { "tables", facts.Tables.Select(table => (object)TableJson(table)).ToList() },
+            { "tables", facts.Tables.Select(table => (object)TableJson(table, facts.IsShown)).ToList() },
             { "hidden_count", facts.Tables.Count(table => table.Schema.Hidden) },
             { "views", facts.Views.Select(view => (object)new JsonMap { { "name", view.Child }, { "private", view.IsPrivate } }).ToList() },
             { "queries", facts.Queries.Take(ShownQueries).Select(pair => (object)QueryJson(pair.Query, pair.IsPrivate)).ToList() },
@@ -105,7 +109,7 @@ internal static class DatabaseView
         return map;
     }
 
-    private static JsonMap TableJson(Table table) =>
+    private static JsonMap TableJson(Table table, Func<string, bool> isShown) =>
         new()
         {
             { "name", table.Schema.Name },
@@ -114,20 +118,21 @@ internal static class DatabaseView
             { "count", table.Count },
             { "count_truncated", table.IsCountTruncated },
             { "hidden", table.Schema.Hidden },
-            { "fts_table", table.Schema.FtsTable },
+            { "fts_table", table.Schema.FtsTable is { } fts && isShown(fts) ? fts : null },
             {
                 "foreign_keys",
                 new JsonMap
                 {
-                    { "incoming", ForeignKeys(table.Schema.ForeignKeysIn) },
-                    { "outgoing", ForeignKeys(table.Schema.ForeignKeysOut) },
+                    { "incoming", ForeignKeys(table.Schema.ForeignKeysIn, isShown) },
+                    { "outgoing", ForeignKeys(table.Schema.ForeignKeysOut, isShown) },
                 }
             },
             { "private", table.IsPrivate },
         };
 
-    private static List<object> ForeignKeys(IReadOnlyList<ForeignKey> keys) =>
-        keys.Select(key =>
+    private static List<object> ForeignKeys(IReadOnlyList<ForeignKey> keys, Func<string, bool> isShown) =>
+        keys.Where(key => isShown(key.OtherTable))
+            .Select(key =>
                 (object)
                     new JsonMap
                     {
@@ -248,22 +253,17 @@ internal static class DatabaseView
 
     private static async Task<IReadOnlyList<IndexLink>> AttachedAsync(ViewContext v, Database database)
     {
-        var rows = (
-            await database.ExecuteAsync("select name from pragma_database_list where seq > 1 or name not in ('main', 'temp')", ct: v.Ct)
-        ).Rows;
-        return rows.Select(row => (string)row[0]!)
-            .Where(name => name is not ("main" or "temp"))
-            .Select(name =>
+        var links = new List<IndexLink>();
+        foreach (var name in await AttachedRights.NamesAsync(v, database))
+        {
+            if (await v.AllowedAsync("view-database", name))
             {
                 var sql = $"select * from [{name}].sqlite_master where type='table'";
-                return new IndexLink(
-                    name,
-                    $"{v.App.UrlPath("/" + TildeEncoding.Encode(name))}/-/query?sql={QueryArgs.Escape(sql)}",
-                    null,
-                    false
-                );
-            })
-            .ToList();
+                var path = v.App.UrlPath("/" + TildeEncoding.Encode(name));
+                links.Add(new(name, $"{path}/-/query?sql={QueryArgs.Escape(sql)}", null, false));
+            }
+        }
+        return links;
     }
 
     private static async Task<IndexLink?> DownloadLinkAsync(ViewContext v, Database database)

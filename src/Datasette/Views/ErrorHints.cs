@@ -79,7 +79,8 @@ internal static class ErrorHints
         {
             links.Add(new($"The nearest name: {near}", app.UrlOf(database)));
         }
-        return new($"There is no database “{name}” here.", links);
+        // The name is not repeated: a link to this site must not be able to put words on its pages.
+        return new("There is no database of this name here.", links);
     }
 
     private static ErrorHint NoTable(DatasetteApp app, Database database, string wanted, List<string> tables, TextLink home)
@@ -90,6 +91,6 @@ internal static class ErrorHints
             links.Add(new($"The nearest name: {near}", app.UrlOf(database, near)));
         }
         links.Add(home);
-        return new($"There is no table, view or query “{wanted}” in the database {database.Name}.", links);
+        return new($"There is no table, view or query of this name in the database {database.Name}.", links);
     }
 }

@@ -118,7 +118,13 @@ internal static class ExecuteWriteView
             throw new DatasetteException(400, "Use /-/query for read-only SQL; this endpoint only executes writes");
         }
         analysis.EnsureAllowed();
-        var outcome = await DurableWrites.WriteAsync(v, database, connection => SqlWriter.Run(connection, sql, given), WriteTurn.Alone);
+        var guard = await analysis.GuardAsync(v);
+        var outcome = await DurableWrites.WriteAsync(
+            v,
+            database,
+            connection => guard.Run(connection, () => SqlWriter.Run(connection, sql, given)),
+            WriteTurn.Alone
+        );
         return (database, sql, outcome, analysis);
     }
 

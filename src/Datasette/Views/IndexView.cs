@@ -99,11 +99,12 @@ internal static class IndexView
     )
     {
         var schema = await database.KnownSchemaAsync(v.Ct);
-        var counts = await CountAsync(v, database, schema, began);
+        var shown = allowed.ToList();
+        var counts = await CountAsync(v, database, schema, shown.Select(resource => resource.Child!).ToHashSet(), began);
         var relationships = v.Args["_sort"] == "relationships" || counts is null;
         var tables = new List<Table>();
         var views = new List<AllowedResource>();
-        foreach (var resource in allowed)
+        foreach (var resource in shown)
         {
             if (schema.Table(resource.Child!) is { } table)
             {
@@ -114,7 +115,7 @@ internal static class IndexView
                         table.PrimaryKeys,
                         counts?[table.Name],
                         table.Hidden,
-                        table.FtsTable,
+                        shown.Any(other => other.Child == table.FtsTable) ? table.FtsTable : null,
                         relationships ? table.ForeignKeysIn.Count + table.ForeignKeysOut.Count : 0,
                         resource.IsPrivate
                     )
@@ -128,15 +129,21 @@ internal static class IndexView
         return new(database, v.App.UrlOf(database), isPrivate, tables, views, counts is not null);
     }
 
-    /// <summary>All counts of a database, or none: a sum of some would mislead.</summary>
-    private static async Task<Dictionary<string, long?>?> CountAsync(ViewContext v, Database database, DatabaseSchema schema, long began)
+    /// <summary>All counts of what the visitor may view of a database, or none: a sum of some would mislead.</summary>
+    private static async Task<Dictionary<string, long?>?> CountAsync(
+        ViewContext v,
+        Database database,
+        DatabaseSchema schema,
+        IReadOnlySet<string> visible,
+        long began
+    )
     {
         if (database.IsMutable && database.SizeBytes >= LargestCounted || schema.Tables.Count == 0 || database.IsUnreadable)
         {
             return null;
         }
         var counts = new Dictionary<string, long?>(StringComparer.Ordinal);
-        foreach (var table in schema.Tables)
+        foreach (var table in schema.Tables.Where(table => visible.Contains(table.Name)))
         {
             if (v.App.Time.GetElapsedTime(began) > AllCountsLimit)
             {

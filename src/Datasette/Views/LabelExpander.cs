@@ -45,6 +45,25 @@ internal sealed class LabelExpander
         RelationSchema relation
     ) => relation is TableSchema table ? ForeignKeyLabels.Expandable(schema, table, name => v.App.Config.Table(database.Name, name)) : [];
 
+    /// <summary>The tables that foreign keys of a table lead to and that the visitor may know of.</summary>
+    public static async Task<IReadOnlySet<string>> KnownAsync(
+        ViewContext v,
+        Database database,
+        DatabaseSchema schema,
+        RelationSchema relation
+    )
+    {
+        var known = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var other in Expandable(v, database, schema, relation).Select(column => column.Key.OtherTable).Distinct())
+        {
+            if (await v.MayKnowAsync(database.Name, other))
+            {
+                known.Add(other);
+            }
+        }
+        return known;
+    }
+
     /// <summary>The labels of values; null when the actor may not see the other table.</summary>
     public static async Task<LabelMap?> MapAsync(ViewContext v, Database database, ExpandableColumn column, IEnumerable<object?> values)
     {

@@ -21,6 +21,14 @@ internal static class PageHeaders
         {
             seconds = asked;
         }
+        if (v.Actor is not null || v.State.MessagesShown && v.Http.Request.Cookies.ContainsKey(Messages.Cookie))
+        {
+            // What was made for one visitor is kept by nobody between.
+            return answer.With(
+                "Cache-Control",
+                seconds == 0 ? "private, no-cache" : string.Create(CultureInfo.InvariantCulture, $"private, max-age={seconds}")
+            );
+        }
         return answer.With("Cache-Control", seconds == 0 ? "no-cache" : string.Create(CultureInfo.InvariantCulture, $"max-age={seconds}"));
     }
 }

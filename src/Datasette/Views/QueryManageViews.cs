@@ -125,6 +125,10 @@ internal static class QueryManageViews
                 throw new DatasetteException(403, "Permission denied: need execute-write-sql");
             }
             analysis.EnsureAllowed();
+            if (query.Text("on_success_message_sql") is { } message)
+            {
+                _ = await StoredWriteView.MessageAnalysisAsync(v, database, message);
+            }
         }
         else
         {

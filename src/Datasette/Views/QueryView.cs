@@ -40,6 +40,8 @@ internal static class QueryView
             };
             return await ErrorResponse.PageAsync(v.App, v.Http, e.Status, e.Message, "Invalid SQL", hint);
         }
+        VisitorSql.Begin();
+        await AttachedRights.EnsureAsync(v, database, sql);
         var names = SqlParameters.Names(sql);
         var values = new Dictionary<string, object?>(StringComparer.Ordinal);
         foreach (var name in names)
@@ -71,6 +73,8 @@ internal static class QueryView
         if (!query.IsTrusted && !query.IsWrite)
         {
             await v.EnsureAllowedAsync("execute-sql", database.Name);
+            VisitorSql.Begin();
+            await AttachedRights.EnsureAsync(v, database, query.Sql);
         }
         var names = query.Parameters.Count > 0 ? query.Parameters : SqlParameters.Names(query.Sql);
         var values = new Dictionary<string, object?>(StringComparer.Ordinal);

@@ -176,15 +176,26 @@ internal static class RowView
             return [];
         }
         var value = data.Query.KeyValues[0];
-        var counts = data.Table.ForeignKeysIn.Select(
+        var keys = new List<ForeignKey>();
+        foreach (var key in data.Table.ForeignKeysIn)
+        {
+            if (await v.AllowedAsync("view-table", data.Database.Name, key.OtherTable))
+            {
+                keys.Add(key);
+            }
+        }
+        if (keys.Count == 0)
+        {
+            return [];
+        }
+        var counts = keys.Select(
             (key, i) => $"(select count(*) from {SqlText.Quote(key.OtherTable)} where {SqlText.Quote(key.OtherColumn)}=:id) as c{i}"
         );
         try
         {
             var results = await database(data)
                 .ExecuteAsync($"select {string.Join(", ", counts)}", new Dictionary<string, object?> { ["id"] = value }, 1, null, v.Ct);
-            return data
-                .Table.ForeignKeysIn.Select(
+            return keys.Select(
                     (key, i) =>
                     {
                         var name = TableFilters.KeyOf(key.OtherColumn);
@@ -204,14 +215,7 @@ internal static class RowView
     private static async Task<Response> PageAsync(ViewContext v, RowData data)
     {
         var labels = await LabelExpander.LoadAsync(v, data.Database, data.Schema, data.Table, data.Columns, [data.Row], _ => true);
-        var incoming = new List<Incoming>();
-        foreach (var link in await IncomingAsync(v, data))
-        {
-            if (await v.AllowedAsync("view-table", data.Database.Name, link.Key.OtherTable))
-            {
-                incoming.Add(link);
-            }
-        }
+        var incoming = await IncomingAsync(v, data);
         var metadata = Metadata.Table(v.App, data.Database.Name, data.Table.Name);
         var alternate = v.Absolute(v.PathWithFormat("json"));
         var css = $"row db-{TildeEncoding.CssClass(data.Database.Name)} table-{TildeEncoding.CssClass(data.Table.Name)}";

@@ -11,7 +11,7 @@ namespace Datasette.Views;
 /// <summary>The statements that make databases and tables: page, JSON or Markdown.</summary>
 internal static class SchemaViews
 {
-    private const string AllSql = "select sql from sqlite_master where sql is not null";
+    private const string AllSql = "select sql, tbl_name from sqlite_master where sql is not null";
 
     public static async Task<IResult> InstanceAsync(ViewContext v)
     {
@@ -122,8 +122,15 @@ internal static class SchemaViews
         }
     }
 
-    private static async Task<string> TextAsync(ViewContext v, Database database) =>
-        string.Join(";\n", (await database.ExecuteAsync(AllSql, ct: v.Ct)).Rows.Select(row => (string)row[0]!));
+    /// <summary>The statements of what this visitor may know of.</summary>
+    private static async Task<string> TextAsync(ViewContext v, Database database)
+    {
+        var rows = (await database.ExecuteAsync(AllSql, ct: v.Ct)).Rows;
+        var known = await v.AllowedAsync("execute-sql", database.Name)
+            ? null
+            : (await v.App.Rights.ListAsync("view-table", v.Actor, database.Name, v.Ct)).Select(resource => resource.Child!).ToHashSet();
+        return string.Join(";\n", rows.Where(row => known is null || known.Contains((string)row[1]!)).Select(row => (string)row[0]!));
+    }
 
     private static Response NotFound(ViewContext v, string message) =>
         v.Format == "json" ? ErrorResponse.Json(404, message) : Respond.PlainText(message, 404);

@@ -58,7 +58,7 @@ internal static class SpecialViews
     public static async Task<IResult> ConfigAsync(ViewContext v)
     {
         await v.EnsureAllowedAsync("view-instance");
-        return await ShowAsync(v, "config", v.App.Config.Redacted());
+        return await ShowAsync(v, "config", await ConfigSight.OfAsync(v));
     }
 
     public static async Task<IResult> DatabasesAsync(ViewContext v)

@@ -23,7 +23,7 @@ internal static partial class SqlCheck
     }
 
     [GeneratedRegex(
-        @"^(\s|--[^\n]*(\n|$)|/\*.*?\*/)*(explain\s+(query\s+plan\s+)?)?(select|with)\b",
+        @"^(?>(\s|--[^\n]*(\n|$)|/\*.*?\*/)*)(explain\s+(query\s+plan\s+)?)?(select|with)\b",
         RegexOptions.IgnoreCase | RegexOptions.Singleline | RegexOptions.CultureInvariant,
         1000
     )]

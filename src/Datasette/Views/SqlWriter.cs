@@ -45,7 +45,7 @@ internal static partial class SqlWriter
     private static int SqliteChanges(SqliteConnection connection) => (int)(long)SqlStatement.Scalar(connection, "select changes()")!;
 
     [GeneratedRegex(
-        @"^(\s|--[^\n]*(\n|$)|/\*.*?\*/)*(insert|update|delete|replace|with)\b",
+        @"^(?>(\s|--[^\n]*(\n|$)|/\*.*?\*/)*)(insert|update|delete|replace|with)\b",
         RegexOptions.IgnoreCase | RegexOptions.Singleline | RegexOptions.CultureInvariant,
         1000
     )]

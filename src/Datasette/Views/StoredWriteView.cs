@@ -19,15 +19,12 @@ internal static class StoredWriteView
         {
             throw new DatasetteException(403, "Database is immutable");
         }
-        if (!query.IsTrusted)
-        {
-            await EnsureUntrustedAsync(v, database, query);
-        }
+        var guards = query.IsTrusted ? default : await EnsureUntrustedAsync(v, database, query);
         var body = await ReadAsync(v);
         var wantsJson = v.Http.Request.Headers.Accept == "application/json" || v.Args.Has("_json") || body.Any(pair => pair.Key == "_json");
         try
         {
-            var message = await RunAsync(v, database, query, body);
+            var message = await RunAsync(v, database, query, body, guards);
             return PageHeaders.Cached(v, Answer(v, database, query, wantsJson, message, null));
         }
         catch (Exception e) when (e is SqliteException or DatasetteException { Status: 400 })
@@ -38,20 +35,49 @@ internal static class StoredWriteView
     }
 
     /// <summary>What nobody who configures the instance has vouched for may do no more than its user.</summary>
-    private static async Task EnsureUntrustedAsync(ViewContext v, Database database, StoredQuery query)
+    private static async Task<(WriteGuard? Main, WriteGuard? After)> EnsureUntrustedAsync(
+        ViewContext v,
+        Database database,
+        StoredQuery query
+    )
     {
         var action = query.IsWrite ? "execute-write-sql" : "execute-sql";
         if (!await v.AllowedAsync(action, database.Name))
         {
             throw new DatasetteException(403, $"Permission denied: need {action}");
         }
+        var analysis = await WriteAnalysis.OfAsync(v, database, query.Sql);
         if (query.IsWrite)
         {
-            (await WriteAnalysis.OfAsync(v, database, query.Sql)).EnsureAllowed();
+            analysis.EnsureAllowed();
         }
+        else if (analysis.IsWrite)
+        {
+            throw new DatasetteException(403, "Permission denied: the query was stored as one that only reads");
+        }
+        var after = query.Text("on_success_message_sql") is { } sql ? await MessageAnalysisAsync(v, database, sql) : null;
+        return (await analysis.GuardAsync(v), after is null ? null : await after.GuardAsync(v));
     }
 
-    private static async Task<string> RunAsync(ViewContext v, Database database, StoredQuery query, List<KeyValuePair<string, string>> body)
+    /// <summary>What tells of the success only reads, and only what the user of the query may see.</summary>
+    public static async Task<WriteAnalysis> MessageAnalysisAsync(ViewContext v, Database database, string sql)
+    {
+        var analysis = await WriteAnalysis.OfAsync(v, database, sql);
+        if (analysis.IsWrite)
+        {
+            throw new DatasetteException(403, "on_success_message_sql must only read");
+        }
+        analysis.EnsureAllowed();
+        return analysis;
+    }
+
+    private static async Task<string> RunAsync(
+        ViewContext v,
+        Database database,
+        StoredQuery query,
+        List<KeyValuePair<string, string>> body,
+        (WriteGuard? Main, WriteGuard? After) guards
+    )
     {
         var given = body.Where(pair => pair.Key is not ("csrftoken" or "_json")).ToLookup(pair => pair.Key, pair => pair.Value);
         var after = query.Text("on_success_message_sql");
@@ -72,18 +98,26 @@ internal static class StoredWriteView
             database,
             connection =>
             {
-                var outcome = SqlWriter.Run(connection, query.Sql, values);
+                var outcome = Guarded(guards.Main, connection, () => SqlWriter.Run(connection, query.Sql, values));
                 return after is null
                     ? query.Text("on_success_message") ?? outcome.Message
-                    : SqlStatement.Scalar(connection, after, values)?.ToString() ?? "";
+                    : Guarded(guards.After, connection, () => SqlStatement.Scalar(connection, after, values))?.ToString() ?? "";
             },
             WriteTurn.Alone
         );
     }
 
+    private static T Guarded<T>(WriteGuard? guard, SqliteConnection connection, Func<T> work) =>
+        guard is null ? work() : guard.Run(connection, work);
+
     private static Response Answer(ViewContext v, Database database, StoredQuery query, bool wantsJson, string? message, string? problem)
     {
         var redirect = query.Text(problem is null ? "on_success_redirect" : "on_error_redirect");
+        if (!query.IsTrusted && redirect is not null && !Respond.IsLocal(redirect))
+        {
+            // Only who configures the instance may send its visitors elsewhere.
+            redirect = null;
+        }
         if (wantsJson)
         {
             return problem is null

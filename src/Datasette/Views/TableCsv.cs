@@ -75,6 +75,7 @@ internal static class TableCsv
             IsUnlimited = true,
             MaxReturnedRows = int.MaxValue,
         };
+        await TableData.EnsureOthersAsync(v, database, schema, relation);
         var query = TableQuery.Parse(schema, relation, v.Args.Pairs.Where(pair => pair.Key != "_size").ToList(), options);
         var rows = SkipHeader(database.StreamAsync(query.Sql, query.Parameters, TableData.TimeLimit(v), v.Ct), query.Columns.Count);
         return Make(v, database, schema, relation, query.Columns, rows, wantsLabels);

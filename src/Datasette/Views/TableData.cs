@@ -59,6 +59,7 @@ internal sealed class TableData
             TableConfig = config,
             Added = await AddedAsync(v, database, relation),
         };
+        await EnsureOthersAsync(v, database, schema, relation);
         var query = TableQuery.Parse(schema, relation, v.Args.Pairs, options);
         var results = await database.ExecuteAsync(query.Sql, query.Parameters, null, TimeLimit(v), v.Ct);
         var page = query.Complete(results.Rows);
@@ -85,6 +86,40 @@ internal sealed class TableData
         return conditions.Count == 0
             ? []
             : [.. conditions.Select(added => new AddedCondition(added.Conditions, added.Parameters, added.Words))];
+    }
+
+    /// <summary>Arguments may lead to other tables, and to SQL of the visitor: each with the right that it needs.</summary>
+    /// <exception cref="DatasetteException">403: the visitor may not view a table that an argument names.</exception>
+    public static async Task EnsureOthersAsync(ViewContext v, Database database, DatabaseSchema schema, RelationSchema relation)
+    {
+        if (v.Args.Has("_where"))
+        {
+            VisitorSql.Begin();
+        }
+        var others = v.Args.All("_through").Select(ThroughTable).OfType<string>().ToList();
+        if (v.Args["_fts_table"] is { } fts && fts != relation.FtsTable)
+        {
+            others.Add(fts);
+        }
+        foreach (var other in others.Distinct())
+        {
+            // SQLite finds names in any case; rights are asked for the name that it finds.
+            var name = schema.Tables.FirstOrDefault(table => table.Name.Equals(other, StringComparison.OrdinalIgnoreCase))?.Name ?? other;
+            await v.EnsureAllowedAsync("view-table", database.Name, name);
+        }
+    }
+
+    private static string? ThroughTable(string text)
+    {
+        try
+        {
+            return (JsonNode.Parse(text) as JsonObject)?["table"]?.ToString();
+        }
+        catch (System.Text.Json.JsonException)
+        {
+            // Told where the argument is used.
+            return null;
+        }
     }
 
     /// <summary>The limit of the setting, lowered by <c>_timelimit</c>.</summary>

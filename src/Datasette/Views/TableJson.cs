@@ -112,7 +112,18 @@ internal static class TableJson
         extras.Add(
             "expandable_columns",
             "Foreign keys that can be shown with labels",
-            () => LabelExpander.Expandable(v, data.Database, data.Schema, data.Relation).Select(Expandable).ToList()
+            async () =>
+            {
+                var list = new List<object>();
+                foreach (var column in LabelExpander.Expandable(v, data.Database, data.Schema, data.Relation))
+                {
+                    if (await v.MayKnowAsync(data.Database.Name, column.Key.OtherTable))
+                    {
+                        list.Add(Expandable(column));
+                    }
+                }
+                return list;
+            }
         );
     }
 

@@ -23,7 +23,8 @@ internal static class TablePageBuilder
         var forms = await EditForms.OfTableAsync(v, data.Database, data.Schema, data.Relation);
         var hasRows = data.Page.Rows.Count > 0;
         var expand = labels.Columns.Count > 0 ? "_labels=on" : null;
-        var columns = Columns(v, data, metadata);
+        var others = await LabelExpander.KnownAsync(v, data.Database, data.Schema, data.Relation);
+        var columns = Columns(v, data, metadata, others);
         var faceted = facets.Results.Where(facet => facet.Request.Kind == FacetKind.Column).Select(facet => facet.Request.Column).ToList();
         var model = new TableModel
         {
@@ -85,7 +86,8 @@ internal static class TablePageBuilder
     {
         var labels = await LabelsAsync(v, data);
         var metadata = Metadata.Table(v.App, data.Database.Name, data.Name);
-        return new($"Rows of {data.Name}", Columns(v, data, metadata), Rows(v, data, labels));
+        var others = await LabelExpander.KnownAsync(v, data.Database, data.Schema, data.Relation);
+        return new($"Rows of {data.Name}", Columns(v, data, metadata, others), Rows(v, data, labels));
     }
 
     /// <summary>Arguments that a form must carry along: those that begin with an underscore, but not order, search and page.</summary>
@@ -96,7 +98,16 @@ internal static class TablePageBuilder
             && !pair.Key.Contains("__", StringComparison.Ordinal)
         );
 
-    public static IReadOnlyList<ColumnModel> Columns(ViewContext v, TableData data, Metadata? metadata = null)
+    /// <param name="v">The request.</param>
+    /// <param name="data">The page.</param>
+    /// <param name="metadata">Descriptions of columns.</param>
+    /// <param name="others">Foreign tables that the visitor may know of; null names none.</param>
+    public static IReadOnlyList<ColumnModel> Columns(
+        ViewContext v,
+        TableData data,
+        Metadata? metadata = null,
+        IReadOnlySet<string>? others = null
+    )
     {
         var relation = data.Relation;
         var foreign = LabelExpander.Expandable(v, data.Database, data.Schema, relation);
@@ -123,7 +134,9 @@ internal static class TablePageBuilder
                     IsPk = isRowid || relation.PrimaryKeys.Contains(name),
                     Sorted = sorted,
                     SortHref = data.Query.SortableColumns.Contains(name) ? SortHref(v, name, sorted) : null,
-                    ForeignTable = foreign.FirstOrDefault(column => column.Key.Column == name)?.Key.OtherTable,
+                    ForeignTable = foreign
+                        .FirstOrDefault(column => column.Key.Column == name && others?.Contains(column.Key.OtherTable) == true)
+                        ?.Key.OtherTable,
                     Description = metadata?.Columns.FirstOrDefault(pair => pair.Key == name) is { Key: not null } described
                         ? described.Value
                         : null,

@@ -57,6 +57,10 @@ internal sealed class ViewContext(DatasetteApp app, HttpContext http, Match matc
     public ValueTask<bool> AllowedAsync(string action, string? parent = null, string? child = null) =>
         app.AllowedAsync(action, parent is null ? null : new Resource(parent, child), Actor, Ct);
 
+    /// <summary>Whether this visitor may know that a table exists: whoever may run SQL can read the schema as well.</summary>
+    public async ValueTask<bool> MayKnowAsync(string database, string table) =>
+        await AllowedAsync("view-table", database, table) || await AllowedAsync("execute-sql", database);
+
     /// <exception cref="DatasetteException">403 in words for what people look at, with the name of the action for the rest.</exception>
     public async ValueTask EnsureAllowedAsync(string action, string? parent = null, string? child = null)
     {

@@ -10,10 +10,13 @@ internal sealed partial class WriteAnalysis
 {
     private const string Change = "insert-row, update-row, delete-row";
 
-    private WriteAnalysis(Database database, IReadOnlyList<Row> rows)
+    private readonly SqlAnalysis analysis;
+
+    private WriteAnalysis(Database database, SqlAnalysis analysis, IReadOnlyList<Row> rows)
     {
         Database = database;
         Rows = rows;
+        this.analysis = analysis;
     }
 
     /// <summary>One operation with the rights it needs.</summary>
@@ -32,14 +35,19 @@ internal sealed partial class WriteAnalysis
         {
             throw new DatasetteException(403, "VACUUM is not allowed in user-supplied SQL");
         }
-        IReadOnlyList<SqlAccess> found;
+        SqlAnalysis analysis;
         try
         {
-            found = await database.AnalyzeAsync(sql, v.Ct);
+            analysis = await database.AnalyzeAsync(sql, v.Ct);
         }
         catch (SqliteException e)
         {
             throw new DatasetteException(400, $"Could not analyze query: {SqlErrors.Message(e)}");
+        }
+        var found = analysis.Accesses;
+        if (analysis.Functions.FirstOrDefault(ReadAuthorizer.IsDangerous) is { } function)
+        {
+            throw new DatasetteException(403, $"Unsupported SQL function: {function}");
         }
         if (found.FirstOrDefault(access => !access.IsKnown) is { } strange)
         {
@@ -56,7 +64,36 @@ internal sealed partial class WriteAnalysis
             var required = Required(access);
             rows.Add(new(access, required, await IsAllowedAsync(v, database, access, required)));
         }
-        return new(database, rows);
+        return new(database, analysis, rows);
+    }
+
+    /// <summary>Holds the statement to what was found here, when it runs.</summary>
+    public async Task<WriteGuard> GuardAsync(ViewContext v)
+    {
+        var readable = Rows.Any(row => row.Access is { Operation: "create", Kind: "view" }) ? await ReadableAsync(v) : null;
+        return new(analysis, readable, Database.TimeLimit, v.App.Time);
+    }
+
+    /// <summary>What the visitor may view, by the schema of this moment.</summary>
+    private async Task<HashSet<string>> ReadableAsync(ViewContext v)
+    {
+        var names = (await v.App.Rights.ListAsync("view-table", v.Actor, Database.Name, v.Ct))
+            .Select(resource => resource.Child!)
+            .ToHashSet(StringComparer.OrdinalIgnoreCase);
+        var schema = await Database.SchemaAsync(v.Ct);
+        foreach (var name in schema.Tables.Select(table => table.Name).Concat(schema.Views.Select(view => view.Name)))
+        {
+            // The catalogue may be a second old.
+            if (!names.Contains(name) && await v.AllowedAsync("view-table", Database.Name, name))
+            {
+                names.Add(name);
+            }
+        }
+        if (await v.AllowedAsync("execute-sql", Database.Name))
+        {
+            names.UnionWith(["sqlite_master", "sqlite_sequence", "sqlite_stat1", "sqlite_stat4"]);
+        }
+        return names;
     }
 
     /// <exception cref="DatasetteException">403 that names the first right that is missing.</exception>
@@ -116,6 +153,7 @@ internal sealed partial class WriteAnalysis
     private static string? Required(SqlAccess access) =>
         (access.Operation, access.Kind) switch
         {
+            ("read", _) when SqlAnalyzer.IsAboutAll(access.Table) => "execute-sql",
             ("read", _) => "view-table",
             ("insert" or "update", _) => Change,
             ("delete", _) => "delete-row",
@@ -130,7 +168,7 @@ internal sealed partial class WriteAnalysis
     {
         foreach (var action in (required ?? "").Split(", "))
         {
-            var child = action is "create-table" or "create-view" ? null : access.Table;
+            var child = action is "create-table" or "create-view" or "execute-sql" ? null : access.Table;
             if (!await v.AllowedAsync(action, database.Name, child))
             {
                 return false;
@@ -140,7 +178,7 @@ internal sealed partial class WriteAnalysis
     }
 
     [GeneratedRegex(
-        @"^(\s|--[^\n]*(\n|$)|/\*.*?\*/)*vacuum\b",
+        @"^(?>(\s|--[^\n]*(\n|$)|/\*.*?\*/)*)vacuum\b",
         RegexOptions.IgnoreCase | RegexOptions.Singleline | RegexOptions.CultureInvariant,
         1000
     )]
