@@ -10,6 +10,9 @@ namespace Datasette.Databases;
 /// <remarks>All members are safe on any thread. The file itself is only ever touched by SQLite, save to hash an immutable one.</remarks>
 public sealed class Database : IAsyncDisposable
 {
+    /// <summary>The name of the host's own database; never that of an attached one.</summary>
+    internal const string InternalName = "__INTERNAL__";
+
     private static readonly TimeSpan SchemaLook = TimeSpan.FromSeconds(1);
 
     private readonly DatabaseOptions _options;
@@ -108,7 +111,7 @@ public sealed class Database : IAsyncDisposable
     )
     {
         // The host's own questions hold the names of everything that is closed to somebody.
-        var trace = Name == InternalDatabase.Name ? null : SqlTrace.Current;
+        var trace = Name == InternalName ? null : SqlTrace.Current;
         var began = trace?.Elapsed ?? TimeSpan.Zero;
         string? error = null;
         EnsureNotTooLarge(sql, VisitorSql.IsCurrent);

@@ -9,9 +9,6 @@ namespace Datasette.Databases;
 /// </remarks>
 public sealed class InternalDatabase : IAsyncDisposable
 {
-    /// <summary>What it is called; never the name of an attached database.</summary>
-    public const string Name = "__INTERNAL__";
-
     private const string Tables = """
         CREATE TABLE IF NOT EXISTS catalog_databases (database_name TEXT PRIMARY KEY, path TEXT, is_memory INTEGER, schema_version INTEGER);
         CREATE TABLE IF NOT EXISTS catalog_tables (database_name TEXT, table_name TEXT, rootpage INTEGER, sql TEXT, PRIMARY KEY (database_name, table_name));
@@ -64,7 +61,9 @@ public sealed class InternalDatabase : IAsyncDisposable
             PrepareConnection = null,
             TimeLimit = TimeSpan.FromSeconds(30),
         };
-        var database = path is null ? Database.SharedMemory(Name, options) : Database.File(Name, path, options);
+        var database = path is null
+            ? Database.SharedMemory(Database.InternalName, options)
+            : Database.File(Database.InternalName, path, options);
         try
         {
             if (path is not null && !File.Exists(path))

@@ -12,7 +12,7 @@ internal abstract class Response : IResult
     public string ContentType { get; init; } = "text/plain; charset=utf-8";
 
     /// <summary>The answer says itself what a browser may do with it, as a page of the user's own does.</summary>
-    public bool HasOwnPolicy { get; init; }
+    public bool HasOwnPolicy { get; set; }
 
     public Response With(string name, string? value)
     {

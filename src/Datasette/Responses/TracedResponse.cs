@@ -37,6 +37,7 @@ internal sealed class TracedResponse(IResult inner, SqlTrace trace) : IResult
                         + $"<textarea style=\"width: 90%; height: 70vh\">{HtmlEncoder.Default.Encode(Encoding.UTF8.GetString(bytes))}</textarea></body></html>"
                 );
                 response.ContentType = Respond.HtmlType;
+                response.Headers.ContentSecurityPolicy = "script-src 'none'";
                 response.Headers.ContentDisposition = default;
             }
             bytes = Traced(bytes, response.ContentType ?? "");

@@ -160,6 +160,8 @@ internal sealed class SiteTemplates
     private static Response Send(string html, HtmlResponse page, PageAnswer? answer)
     {
         var response = Respond.Bytes(Encoding.UTF8.GetBytes(html), Respond.HtmlType, answer?.Status ?? page.Status).WithHeadersOf(page);
+        // The template is the user's own work, with the scripts that he has put into it.
+        response.HasOwnPolicy = true;
         return answer is null ? response : Headed(response, answer);
     }
 

@@ -90,12 +90,18 @@ internal sealed class Metadata
     }
 
     /// <summary>Only addresses that a browser fetches: a metadata file may come from elsewhere.</summary>
-    private static string? SafeHref(string? url) =>
-        url is null
-        || url.StartsWith("javascript:", StringComparison.OrdinalIgnoreCase)
-        || url.StartsWith("data:", StringComparison.OrdinalIgnoreCase)
-            ? null
-            : url;
+    private static string? SafeHref(string? url)
+    {
+        if (url is null)
+        {
+            return null;
+        }
+        // Browsers drop blanks and line ends before they look for the scheme.
+        var plain = string.Concat(url.Where(c => c > ' '));
+        var colon = plain.IndexOf(':', StringComparison.Ordinal);
+        var isScheme = colon > 0 && plain[..colon].All(c => char.IsAsciiLetterOrDigit(c) || c is '+' or '-' or '.');
+        return !isScheme || plain[..colon].ToLowerInvariant() is "http" or "https" or "mailto" or "ftp" ? url : null;
+    }
 
     private static string Text(JsonNode value) =>
         value is JsonValue scalar && scalar.TryGetValue<string>(out var text) ? text : value.ToJsonString(Defaults.PlainJson.Options);
