@@ -4,31 +4,26 @@ using SQLitePCL;
 
 namespace Datasette.Databases;
 
-/// <summary>Holds a visitor's statement on the writing connection to what was analysed and allowed, and to its time.</summary>
+/// <summary>Holds a visitor's statement on the writing connection to what was analysed and allowed; the writer itself holds it to its time.</summary>
 /// <remarks>
 /// Between the analysis and the statement's turn the schema may have changed: a table may have become a view, or got a trigger. What the
 /// statement wants then is asked again, by SQLite itself, and refused where it is more than before. Used once, on the writer's thread.
 /// </remarks>
 /// <param name="analysis">What the statement was found to do, all of it allowed.</param>
 /// <param name="readable">Names of what the visitor may view, in any case; null when the statement makes no view.</param>
-/// <param name="limit">Longest time.</param>
-/// <param name="time">Clock.</param>
-internal sealed class WriteGuard(SqlAnalysis analysis, IReadOnlySet<string>? readable, TimeSpan limit, TimeProvider time)
+internal sealed class WriteGuard(SqlAnalysis analysis, IReadOnlySet<string>? readable)
 {
-    private const int InstructionsPerLook = 1000;
-
     // What virtual tables ask of their own database while they run.
     private static readonly string[] s_questions = ["data_version", "page_size"];
 
     private readonly HashSet<string> _touched = analysis.All.Select(a => a.Table ?? "").ToHashSet(StringComparer.OrdinalIgnoreCase);
     private readonly bool _changesSchema = analysis.All.Any(a => a.Operation is "create" or "drop" or "alter");
     private HashSet<string> _shadows = [];
-    private long _deadline;
 
     /// <summary>Runs work under guard.</summary>
     /// <param name="connection">The writing connection, inside a transaction.</param>
     /// <param name="work">Runs the statement that was analysed.</param>
-    /// <exception cref="DatasetteException">403 for a view of what the visitor may not view, 400 when the time ran out.</exception>
+    /// <exception cref="DatasetteException">403 for a view of what the visitor may not view.</exception>
     public T Run<T>(SqliteConnection connection, Func<T> work)
     {
         var db = connection.Handle!;
@@ -36,12 +31,9 @@ internal sealed class WriteGuard(SqlAnalysis analysis, IReadOnlySet<string>? rea
             .Query(connection, "select name from pragma_table_list where schema = 'main' and type = 'shadow'")
             .Select(row => (string)row[0]!)
             .ToHashSet(StringComparer.OrdinalIgnoreCase);
-        _deadline = time.GetTimestamp() + (long)(limit.TotalSeconds * time.TimestampFrequency);
         strdelegate_authorizer authorize = Decide;
-        delegate_progress look = _ => time.GetTimestamp() >= _deadline ? 1 : 0;
         var length = ReaderLimits.SetLength(db, ReaderLimits.VisitorValueBytes);
         _ = raw.sqlite3_set_authorizer(db, authorize, null);
-        raw.sqlite3_progress_handler(db, InstructionsPerLook, look, null);
         try
         {
             var result = work();
@@ -49,20 +41,11 @@ internal sealed class WriteGuard(SqlAnalysis analysis, IReadOnlySet<string>? rea
             EnsureViews(connection);
             return result;
         }
-        catch (SqliteException e) when (e.SqliteErrorCode == raw.SQLITE_INTERRUPT)
-        {
-            throw new DatasetteException(
-                400,
-                $"The statement took longer than {limit.TotalMilliseconds:0} ms; nothing was written. The limit is the setting sql_time_limit_ms."
-            );
-        }
         finally
         {
-            raw.sqlite3_progress_handler(db, 0, null, null);
             _ = raw.sqlite3_set_authorizer(db, (strdelegate_authorizer?)null, null);
             _ = ReaderLimits.SetLength(db, length);
             GC.KeepAlive(authorize);
-            GC.KeepAlive(look);
         }
     }
 

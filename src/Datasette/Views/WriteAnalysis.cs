@@ -71,7 +71,7 @@ internal sealed partial class WriteAnalysis
     public async Task<WriteGuard> GuardAsync(ViewContext v)
     {
         var readable = Rows.Any(row => row.Access is { Operation: "create", Kind: "view" }) ? await ReadableAsync(v) : null;
-        return new(analysis, readable, Database.TimeLimit, v.App.Time);
+        return new(analysis, readable);
     }
 
     /// <summary>What the visitor may view, by the schema of this moment.</summary>

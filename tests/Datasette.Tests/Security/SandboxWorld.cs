@@ -270,6 +270,7 @@ internal sealed class SandboxWorld : IAsyncDisposable
               "link": {"allow": false},
               "t": {"permissions": {"insert-row": {"id": "w"}, "update-row": {"id": "w"}, "delete-row": {"id": "w"}, "alter-table": {"id": "w"}}}},
             "queries": {"find": "select * from t where name = :name"}}},
+         "writes": {"time_limit_ms": 200},
          "plugins": {"sandbox": {"api": {"$env": "SANDBOX_CANARY"}}}}
         """;
 }

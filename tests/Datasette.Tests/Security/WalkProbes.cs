@@ -169,6 +169,9 @@ internal static class WalkProbes
             yield return new($"/{database}.db", Always(403));
         }
         yield return new("/imm.db", If("view-database-download", "imm"));
+        // Nothing is replicated here, so nothing can be asked for.
+        yield return new("/opn/-/durability/0000000000000001", If("view-database", "opn", then: 501));
+        yield return new("/zqdb/-/durability/0000000000000001", If("view-database", "zqdb", then: 501));
         yield return new("/nope.db", Always(404));
         yield return new("/nope", Always(404));
         yield return new("/nope.json", Always(404));
