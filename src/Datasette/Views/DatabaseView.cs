@@ -188,8 +188,9 @@ internal static class DatabaseView
             await Crumbs.OfAsync(v, database)
         );
         var hidden = facts.Tables.Count(table => table.Schema.Hidden);
+        var forms = await EditForms.OfDatabaseAsync(v, database);
         var page = new DatabaseModel(
-            layout with
+            (forms?.AddTo(v, layout) ?? layout) with
             {
                 AlternateUrl = alternate,
                 FooterLinks = facts.Metadata.Links(),

@@ -22,6 +22,9 @@ internal sealed class EditForms
 
     private EditForms(JsonMap facts) => this.facts = facts;
 
+    /// <summary>Whether the visitor may make or change tables, for which there is a script of its own.</summary>
+    private bool HasSchema { get; init; }
+
     /// <summary>Whether the visitor may insert rows.</summary>
     public bool MayInsert { get; private init; }
 
@@ -79,8 +82,27 @@ internal sealed class EditForms
         {
             facts.Add("row", row);
         }
-        return new(facts) { MayInsert = may.Contains("insert-row") };
+        return new(facts) { MayInsert = may.Contains("insert-row"), HasSchema = may.Contains("alter-table") };
     }
+
+    /// <summary>The forms of a database's page; null when the visitor may make no table.</summary>
+    public static async Task<EditForms?> OfDatabaseAsync(ViewContext v, Database database) =>
+        !database.IsMutable || database.IsMemory || !await v.AllowedAsync("create-table", database.Name)
+            ? null
+            : new(
+                new JsonMap
+                {
+                    { "database", database.Name },
+                    { "database_url", v.App.UrlOf(database) },
+                    {
+                        "rights",
+                        new JsonMap { { "create", true } }
+                    },
+                }
+            )
+            {
+                HasSchema = true,
+            };
 
     private static readonly string[] TableActions = ["insert-row", "update-row", "delete-row", "alter-table", "drop-table"];
     private static readonly string[] RowActions = ["update-row", "delete-row"];
@@ -143,9 +165,15 @@ internal sealed class EditForms
         {
             Top = [.. layout.Top, place],
             ExtraStyles = [new(v.App.UrlPath(StaticFiles.Href("edit.css"))), .. layout.ExtraStyles],
-            ExtraScripts = [new(v.App.UrlPath(StaticFiles.Href("edit.js")), IsModule: true), .. layout.ExtraScripts],
+            ExtraScripts =
+            [
+                .. Scripts.Select(name => new ExtraAsset(v.App.UrlPath(StaticFiles.Href(name)), IsModule: true)),
+                .. layout.ExtraScripts,
+            ],
         };
     }
+
+    private string[] Scripts => HasSchema ? ["edit.js", "schema.js"] : ["edit.js"];
 
     /// <summary>The explorer with an insert filled in, for where the forms do not run.</summary>
     public static string InsertCall(ViewContext v, Database database, RelationSchema table)

@@ -30,7 +30,7 @@ internal static class WriteActions
         [
             new("Alter table", "data-table-action", "alter-table", ApiExplorerView.Call(v, path, example))
             {
-                Description = "Opens the API explorer with a call that changes columns, key or name",
+                Description = "Its name and columns, or drop it",
             },
         ];
     }
@@ -68,7 +68,7 @@ internal static class WriteActions
             buttons.Add(
                 new("Edit row", "data-row-action", "edit", ApiExplorerView.Call(v, path + "/-/update", body))
                 {
-                    Description = "Opens the API explorer with the values of this row",
+                    Description = "Its values in a form",
                 }
             );
         }
@@ -77,7 +77,7 @@ internal static class WriteActions
             buttons.Add(
                 new("Delete row", "data-row-action", "delete", ApiExplorerView.Call(v, path + "/-/delete", new JsonObject()))
                 {
-                    Description = "Opens the API explorer with the call that deletes it",
+                    Description = "After a question",
                 }
             );
         }
@@ -91,13 +91,7 @@ internal static class WriteActions
             return [];
         }
         var call = ApiExplorerView.Call(v, v.App.UrlOf(database) + "/-/create", ApiExplorerView.NewTable());
-        return
-        [
-            new("Create table", "data-database-action", "create-table", call)
-            {
-                Description = "Opens the API explorer with a call that makes a table",
-            },
-        ];
+        return [new("Create table", "data-database-action", "create-table", call) { Description = "Its columns in a form" }];
     }
 
     /// <summary>Links to pages that write to a database.</summary>

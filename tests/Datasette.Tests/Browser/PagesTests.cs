@@ -81,6 +81,9 @@ public sealed partial class PagesTests(Site site)
         {
             { "row-insert", "/forms/looks", true, "dialog [data-table-action=insert-row]" },
             { "row-edit", "/forms/looks", true, "dialog tr[data-row='2'] [data-row-action=edit]" },
+            { "row-bulk", "/forms/looks", true, "many name\tkind_id\tweight\nCoal\t1\t1.3" },
+            { "table-create", "/forms", true, "menu [data-database-action=create-table]" },
+            { "table-alter", "/forms/looks", true, "menu [data-table-action=alter-table]" },
             { "row-delete", "/forms/looks", true, "dialog tr[data-row='2'] [data-row-action=delete]" },
         };
 
@@ -181,6 +184,15 @@ public sealed partial class PagesTests(Site site)
             case "click":
                 await page.ClickAsync(target);
                 break;
+            case "many":
+                await page.ClickAsync("[data-table-action=insert-row]");
+                await page.ClickAsync(".row-edit-bulk-insert");
+                await page.FillAsync(".row-edit-bulk-textarea", target);
+                await Expect(page.Locator(".row-edit-bulk-preview-table")).ToBeVisibleAsync();
+                break;
+            case "menu":
+                await page.ClickAsync(".actions-menu-links > summary");
+                goto case "dialog";
             case "dialog":
                 await page.ClickAsync(target);
                 await Expect(page.Locator("dialog[open]")).ToBeVisibleAsync();

@@ -189,6 +189,10 @@ public sealed class Site : IAsyncDisposable
         create table codes (code text primary key, name text) without rowid;
         insert into codes values ('a', 'Alpha');
         create table keyboard (id integer primary key, name text not null);
+        create table changing (id integer primary key, name text, old text);
+        insert into changing values (1, 'kept', 'gone');
+        create table many (id integer primary key, name text not null, amount integer, note text);
+        insert into many values (1, 'first', 1, null);
         create table looks (id integer primary key, name text not null, kind_id integer references owners(id), weight real, tags json, note text, picture blob);
         insert into looks values
             (1, 'Agate', 1, 2.6, '["hard", "banded"]', null, x'89504e47'),

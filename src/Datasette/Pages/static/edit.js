@@ -457,8 +457,18 @@ const editor = (() => {
   };
   const build = () => {
     me = frame("row-edit", "Save");
-    me.isDirty = () => fields.some((field) => field.isChanged());
     me.refused = refused;
+    me.many = button("row-edit-bulk-insert", "Many rows instead");
+    me.cancel.after(me.many);
+    me.many.addEventListener("click", () => {
+      fields = [];
+      me.many.hidden = true;
+      me.clear();
+      bulk(me, () => me.again());
+    });
+  };
+  const one = () => {
+    me.isDirty = () => fields.some((field) => field.isChanged());
     me.submit = async () => {
       const values = new Map();
       const bad = [];
@@ -479,13 +489,15 @@ const editor = (() => {
   };
   const start = (title, saveLabel, row, isNew, opener) => {
     if (!me) build();
+    one();
     me.clear();
+    me.many.hidden = !isNew;
+    me.again = () => start(title, saveLabel, row, isNew, opener);
     me.title.textContent = title;
     me.save.textContent = saveLabel;
     fields = columns.map((column) => fieldOf(column, row[column.name], isNew));
     me.fields.replaceChildren(...fields.map((field) => field.element));
-    if (me.started) me.started(isNew);
-    me.open(opener);
+    if (!me.dialog.open) me.open(opener);
     const first = fields.find((field) => !field.control.readOnly && !(isNew && field.column.auto));
     if (first) first.focus();
   };
@@ -549,6 +561,131 @@ const editor = (() => {
   return { insert, edit, start, get frame() { return me; } };
 })();
 
+// Many rows at once: pasted, or from a file. They are shown before they are sent.
+const bulk = (() => {
+  // Cells of text with tabs or commas. A cell without anything is null, one with nothing between quotes an empty text.
+  const split = (text) => {
+    const mark = text.split("\n", 1)[0].includes("\t") ? "\t" : ",";
+    const lines = [[]];
+    const cell = new RegExp(`(?:"((?:[^"]|"")*)"|([^${mark}\\r\\n]*))(${mark}|\\r?\\n|$)`, "y");
+    while (cell.lastIndex < text.length) {
+      const found = cell.exec(text);
+      if (!found) throw new Error(`Line ${lines.length}: a quote is not closed.`);
+      lines.at(-1).push(found[1] === undefined ? found[2] || null : found[1].replaceAll('""', '"'));
+      if (found[3].endsWith("\n")) lines.push([]);
+      else if (found[3] === mark && cell.lastIndex === text.length) lines.at(-1).push(null);
+    }
+    return lines.filter((line) => line.some((item) => item !== null));
+  };
+  const read = (text) => {
+    if (/^\s*[[{]/.test(text)) {
+      let said;
+      try {
+        said = parse(text);
+      } catch (wrong) {
+        throw new Error(`This is no JSON: ${wrong.message}`);
+      }
+      const rows = Array.isArray(said) ? said : Array.isArray(said.rows) ? said.rows : [said];
+      if (!rows.every((row) => row !== null && typeof row === "object" && !Array.isArray(row) && !(row instanceof Exact))) throw new Error("JSON must be a list of objects.");
+      return rows.map((row) => new Map(Object.entries(row)));
+    }
+    const [names = [], ...lines] = split(text);
+    return lines.map((line, i) => {
+      if (line.length > names.length) throw new Error(`Row ${i + 1} has ${plural(line.length, "value")} for ${plural(names.length, "column")}.`);
+      const row = new Map();
+      for (const [n, name] of names.entries()) {
+        const column = columns.find((other) => other.name === name);
+        const value = line[n] ?? null;
+        if (!column) row.set(name, value);
+        else if (value !== null) row.set(name, column.affinity === "TEXT" || column.affinity === "BLOB" ? value : (numeral(value) ?? value));
+        else if (!column.auto && !column.not_null && column.default === null) row.set(name, null);
+      }
+      return row;
+    });
+  };
+  return (me, single) => {
+    const text = make("textarea", { class: "row-edit-bulk-textarea code", id: "bulk-text", rows: "8", spellcheck: "false", "aria-describedby": "bulk-hint" });
+    const file = make("input", { type: "file", class: "row-edit-bulk-open-file", accept: ".csv,.tsv,.txt,.json", "aria-label": "Or open a file" });
+    const mode = make("select", { class: "row-edit-bulk-conflict-mode", id: "bulk-mode" }, make("option", { value: "" }, "stop"), make("option", { value: "ignore" }, "skip the row"));
+    if (rights.update && !facts.uses_rowid) mode.append(make("option", { value: "update" }, "update the stored row"));
+    const summary = make("p", { class: "row-edit-bulk-preview-summary", role: "status" });
+    const preview = make("div", { class: "row-edit-bulk-preview table-wrapper", tabindex: "0", role: "region", "aria-label": "Preview", hidden: "" });
+    const template = button("row-edit-copy-template", "Start with the column names");
+    const back = button("row-edit-single-insert", "One row instead");
+    let rows = [];
+    const show = () => {
+      rows = [];
+      preview.hidden = true;
+      me.clear();
+      me.save.textContent = "Insert rows";
+      if (text.value.trim() === "") return (summary.textContent = "");
+      try {
+        const found = read(text.value.trim());
+        const names = [...new Set(found.flatMap((row) => [...row.keys()]))];
+        const unknown = names.filter((name) => !columns.some((column) => column.name === name));
+        if (unknown.length > 0) throw new Error(`${facts.table} has no column ${unknown.join(", ")}. It has ${columns.map(({ name }) => name).join(", ")}.`);
+        rows = found;
+        const cell = (value) => (value === undefined ? "" : value === null ? "NULL" : value instanceof Exact ? value.text : typeof value === "string" ? value : write(value));
+        preview.replaceChildren(
+          make("table", { class: "row-edit-bulk-preview-table" },
+            make("thead", {}, make("tr", {}, ...names.map((name) => make("th", { scope: "col" }, name)))),
+            make("tbody", {}, ...rows.slice(0, 5).map((row) => make("tr", {}, ...names.map((name) => make("td", {}, cell(row.get(name)))))))));
+        preview.hidden = rows.length === 0;
+        summary.textContent = rows.length === 0 ? "Column names only, no rows yet" : plural(rows.length, "row") + (rows.length > 5 ? "; the first 5:" : ":");
+        me.save.textContent = rows.length === 0 ? "Insert rows" : `Insert ${plural(rows.length, "row")}`;
+      } catch (wrong) {
+        summary.textContent = wrong.message;
+      }
+    };
+    text.addEventListener("input", later(250, show));
+    file.addEventListener("change", async () => {
+      if (file.files.length === 0) return;
+      text.value = await file.files[0].text();
+      show();
+    });
+    template.addEventListener("click", () => {
+      text.value = columns.filter((column) => !column.auto).map(({ name }) => name).join("\t") + "\n";
+      text.focus();
+      show();
+    });
+    back.addEventListener("click", single);
+    me.title.textContent = `Insert rows into ${facts.table}`;
+    me.fields.replaceChildren(
+      make("div", { class: "row-edit-bulk row-edit-bulk-editor" },
+        make("p", { class: "row-edit-head" }, make("label", { for: "bulk-text" }, "Rows"), " ", make("small", { id: "bulk-hint" }, "from a spreadsheet, as CSV with column names in the first line, or as JSON")),
+        text,
+        make("p", { class: "button-row schema-buttons" }, file, template),
+        make("p", { class: "row-edit-bulk-conflict" }, make("label", { for: "bulk-mode" }, "If a row is there already: "), mode),
+        summary,
+        preview,
+        make("p", {}, back)),
+    );
+    me.isDirty = () => text.value !== "";
+    me.submit = async () => {
+      show();
+      if (rows.length === 0) {
+        text.focus();
+        return me.fail("Nothing to insert yet.", summary.textContent);
+      }
+      let done = 0;
+      try {
+        for (; done < rows.length; done += facts.max_rows) {
+          const part = rows.slice(done, done + facts.max_rows);
+          await post(`${url}/-/${mode.value === "update" ? "upsert" : "insert"}`, { rows: part, ...(mode.value === "ignore" ? { ignore: true } : {}) });
+        }
+      } catch (problem) {
+        if (done === 0 || !(problem instanceof Refusal)) throw problem;
+        text.value = write(rows.slice(done));
+        show();
+        throw new Refusal(problem.status, [...problem.messages, `The first ${plural(done, "row")} are stored; those left are in the field`]);
+      }
+      sessionStorage.setItem("datasette-said", `${mode.value === "update" ? "Stored" : mode.value === "ignore" ? "Sent" : "Inserted"} ${plural(rows.length, "row")}`);
+      location.reload();
+    };
+    text.focus();
+  };
+})();
+
 // Delete, after a question.
 const remove = (() => {
   let me = null;
@@ -579,6 +716,10 @@ const remove = (() => {
 })();
 
 all(".rows-and-columns tr[data-row]").forEach(decorate);
+// What was said before the page was loaded again.
+const said = sessionStorage.getItem("datasette-said");
+if (said) setTimeout(() => say(said), 100);
+sessionStorage.removeItem("datasette-said");
 const actions = { "insert-row": editor.insert, edit: editor.edit, delete: remove };
 const taken = "[data-table-action=insert-row], [data-row-action=edit], [data-row-action=delete]";
 // These buttons need the explorer no more.
@@ -587,6 +728,8 @@ document.addEventListener("click", (event) => {
   const one = event.target.closest(taken);
   if (one) actions[one.dataset.tableAction || one.dataset.rowAction](one);
 });
+// For the forms that change tables.
+window.datasetteForms = { facts, all, make, button, plural, post, ask, frame, say, numeral };
 if (window._datasetteTableData) {
   Object.assign(window._datasetteTableData, {
     ...(rights.insert ? { insertRow: { path: `${url}/-/insert`, primaryKeys: keys, columns } } : {}),
