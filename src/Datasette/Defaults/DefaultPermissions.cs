@@ -34,6 +34,10 @@ internal sealed class DefaultPermissions(InstanceRights rights) : DatasettePlugi
         if (ConfigPermissions.Rules(datasette.Config.Root, actor, known) is { } configured)
         {
             rules.Add(configured);
+            if (known.Kind == ResourceKind.Table && ShadowTables.Rules(configured) is { } shadows)
+            {
+                rules.Add(shadows);
+            }
         }
         if (action == "execute-sql" && !datasette.Settings.DefaultAllowSql)
         {
