@@ -317,11 +317,18 @@ public sealed class LitestreamStore : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
-        await StopAsync(CancellationToken.None).ConfigureAwait(false);
-        _maintenanceSlots.Dispose();
-        _meter.Dispose();
-        _services.Watcher.Dispose();
-        _stopping.Dispose();
+        try
+        {
+            await StopAsync(CancellationToken.None).ConfigureAwait(false);
+        }
+        finally
+        {
+            // Also when a disk refused something at the end: the platform holds a meter, and all it knows, until it is told.
+            _maintenanceSlots.Dispose();
+            _meter.Dispose();
+            _services.Watcher.Dispose();
+            _stopping.Dispose();
+        }
     }
 
     /// <summary>A database and its loops.</summary>

@@ -180,8 +180,14 @@ internal sealed partial class SimulatedWorld : IAsyncDisposable
         _app.EngineRuns = true;
         try
         {
-            await _store!.AbandonAsync();
-            await _store.DisposeAsync();
+            try
+            {
+                await _store!.AbandonAsync();
+            }
+            finally
+            {
+                await _store!.DisposeAsync();
+            }
         }
         catch (Exception e) when (e is LitestreamException or SimulatedCrashException)
         {
