@@ -144,7 +144,15 @@ internal sealed partial class SimulatedWorld : IAsyncDisposable
         var backend = new ObjectStoreBackend(["mem"], ReplicaLayout.Folders, [], o => _replicas.Single(r => r.Name == o.Name).Open());
         var options = new LitestreamOptions { Databases = [_options], ShutdownSyncTimeout = TimeSpan.Zero };
         var sources = new SimulatedSource(_bug, () => _time.Advance(TimeSpan.FromMilliseconds(10)), _app.Act);
-        _store = new LitestreamStore(options, new ObjectStoreFactory(backend), _time, null, _disk, new SilentCommitWatcher(), sources);
+        _store = new LitestreamStore(
+            options,
+            new ObjectStoreFactory(backend),
+            _time,
+            Trace.IsOn ? new TraceLoggers(Trace, Path.GetDirectoryName(_options.Path)!) : null,
+            _disk,
+            new SilentCommitWatcher(),
+            sources
+        );
         await _store.AddConfiguredAsync(CancellationToken.None);
         Trace.Say("engine: started");
     }
