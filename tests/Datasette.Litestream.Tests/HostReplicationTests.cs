@@ -45,6 +45,7 @@ public sealed class HostReplicationTests
     }
 
     [Fact]
+    [Trait("Rule", "P087")]
     public void P040_Permission_IsGlobalAndDeniedByDefault()
     {
         var action = Assert.Single(new LitestreamPlugin().RegisterActions(null!));

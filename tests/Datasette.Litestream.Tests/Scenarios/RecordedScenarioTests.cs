@@ -27,6 +27,7 @@ public sealed class RecordedScenarioTests
 
     [Theory(SkipTestWithoutData = true)]
     [MemberData(nameof(Ids))]
+    [Trait("Rule", "P089")]
     public async Task Scenario_GoesAsRecorded(string id)
     {
         Require.That(File.Exists(DatasetteProcess.Program), "the program datasette", "dotnet build tools/datasette");
