@@ -17,7 +17,7 @@ internal sealed partial class Replica : IAsyncDisposable
     private Txid? _position;
     private bool _isOurs;
     private Txid _reachedHere;
-    private (LtxFileInfo File, LtxHeader Header)? _stored,
+    private (Txid Txid, LtxHeader Header)? _stored,
         _sent; // perhaps arrived, though no answer said so
     private Txid? _snapshotAt;
     private volatile bool _doubt;
@@ -238,8 +238,8 @@ internal sealed partial class Replica : IAsyncDisposable
             return false;
         }
         // The local file may have had to go for its room; what this process has stored it remembers.
-        var own = _stored?.File.MaxTxid == position ? _stored?.Header : null;
-        own ??= _sent?.File.MaxTxid == position ? _sent?.Header : null;
+        var own = _stored?.Txid == position ? _stored?.Header : null;
+        own ??= _sent?.Txid == position ? _sent?.Header : null;
         if (own is null && _feed.Files.EndingAt(position) is { } local)
             own = await StoredFile.ReadOwnAsync(_feed.Files.Directory, local, cancellationToken).ConfigureAwait(false);
         if (Listing.Newest is not { } remote || own is null)
@@ -278,7 +278,7 @@ internal sealed partial class Replica : IAsyncDisposable
         var header = await StoredFile.ReadHeaderAsync(content, cancellationToken).ConfigureAwait(false);
         content.Position = 0;
         LtxFileInfo stored;
-        _sent = (file, header);
+        _sent = (file.MaxTxid, header);
         try
         {
             var ifAbsent = _client.Store.Capabilities.ConditionalCreate;
@@ -302,7 +302,7 @@ internal sealed partial class Replica : IAsyncDisposable
                 IsTransient = true,
             };
         Listing.Add(stored);
-        _stored = (stored, header);
+        _stored = (file.MaxTxid, header);
     }
 
     /// <summary>The replica cannot be continued from local files: give it the whole database, which restores then start from.</summary>
@@ -319,12 +319,6 @@ internal sealed partial class Replica : IAsyncDisposable
                 await TryUploadFileAsync(last, cancellationToken).ConfigureAwait(false);
             Holds(snapshot.MaxTxid);
             return snapshot.MaxTxid;
-        }
-        catch (LitestreamException) when (_snapshotAt is { } at && _feed.Files.EndingAt(at) is { } sent)
-        {
-            // It may have arrived, or still arrive, when the local file of its transaction is gone.
-            _sent = (sent, await StoredFile.ReadOwnAsync(_feed.Files.Directory, sent, cancellationToken).ConfigureAwait(false));
-            throw;
         }
         finally
         {
@@ -343,16 +337,6 @@ internal sealed partial class Replica : IAsyncDisposable
             _services.Log.HoldsGenerations(_feed.Name, _name, Status.Location);
         }
         _toldGenerations = true;
-        // A listing may be late. What this process has stored, and what still is there, counts.
-        if (
-            _stored is { } own
-            && own.File.MaxTxid > position
-            && await StoredFile.IsThereAsync(_client, own, cancellationToken).ConfigureAwait(false)
-        )
-        {
-            Listing.Add(own.File);
-            position = own.File.MaxTxid;
-        }
         return position;
     }
 

@@ -23,23 +23,6 @@ internal static class StoredFile
         return remote.Level == LtxFileInfo.MinLevel ? header == own : header.Timestamp == own.Timestamp;
     }
 
-    /// <summary>True when a file that was stored is still there, as it was.</summary>
-    public static async Task<bool> IsThereAsync(
-        ReplicaClient client,
-        (LtxFileInfo File, LtxHeader Header) stored,
-        CancellationToken cancellationToken
-    )
-    {
-        try
-        {
-            return await IsSameAsync(client, stored.File, stored.Header, cancellationToken).ConfigureAwait(false);
-        }
-        catch (LitestreamException e) when (e.Error == LitestreamError.NotFound)
-        {
-            return false;
-        }
-    }
-
     /// <summary>The header at the start of a file; the stream stands behind it then.</summary>
     public static async Task<LtxHeader> ReadHeaderAsync(Stream stream, CancellationToken cancellationToken)
     {
