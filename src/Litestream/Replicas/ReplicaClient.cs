@@ -148,6 +148,10 @@ public sealed class ReplicaClient : IAsyncDisposable
         return new LtxFileInfo(level, min, max, stored.SizeBytes, inHeader.Timestamp);
     }
 
+    /// <summary>True when the store has a file of this name and size, whatever it lists.</summary>
+    internal async Task<bool> HoldsAsync(LtxFileInfo file, CancellationToken cancellationToken) =>
+        await Store.HeadAsync(KeyOf(file), cancellationToken).ConfigureAwait(false) is { } found && found.SizeBytes == file.SizeBytes;
+
     /// <summary>Deletes files. Missing ones are fine.</summary>
     public Task DeleteAsync(IReadOnlyCollection<LtxFileInfo> files, CancellationToken cancellationToken)
     {

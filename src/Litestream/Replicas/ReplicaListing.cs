@@ -6,9 +6,13 @@ namespace Litestream.Replicas;
 /// <remarks>Safe from any thread. While it is loaded anew, what is added and removed meanwhile counts on top of what the store lists.</remarks>
 internal sealed class ReplicaListing(ReplicaClient client, TimeProvider time)
 {
+    /// <summary>How long a store may take to list what was written.</summary>
+    private static readonly TimeSpan Lateness = TimeSpan.FromMinutes(1);
+
     private readonly Lock _lock = new();
     private readonly SemaphoreSlim _loading = new(1, 1);
     private readonly List<Action> _meanwhile = [];
+    private readonly List<(LtxFileInfo File, DateTimeOffset At)> _written = [];
     private List<LtxFileInfo>[]? _levels;
     private bool _isLoading;
 
@@ -69,6 +73,7 @@ internal sealed class ReplicaListing(ReplicaClient client, TimeProvider time)
                 await foreach (var file in files.ConfigureAwait(false))
                     levels[level].Add(file);
             }
+            await AddUnlistedAsync(levels, cancellationToken).ConfigureAwait(false);
             lock (_lock)
             {
                 _levels = levels;
@@ -106,12 +111,22 @@ internal sealed class ReplicaListing(ReplicaClient client, TimeProvider time)
     }
 
     /// <summary>A file was written.</summary>
-    internal void Add(LtxFileInfo file) => Change(() => AddTo(Of(file.Level), file));
+    internal void Add(LtxFileInfo file)
+    {
+        lock (_lock)
+        {
+            _written.RemoveAll(w => w.At < time.GetUtcNow() - Lateness);
+            _written.Add((file, time.GetUtcNow()));
+        }
+        Change(() => AddTo(Of(file.Level), file));
+    }
 
     /// <summary>Files were deleted.</summary>
     internal void Remove(IReadOnlyCollection<LtxFileInfo> files)
     {
         var gone = files.Select(f => (f.Level, f.MinTxid, f.MaxTxid)).ToHashSet();
+        lock (_lock)
+            _written.RemoveAll(w => gone.Contains((w.File.Level, w.File.MinTxid, w.File.MaxTxid)));
         Change(() =>
         {
             foreach (var level in gone.Select(g => g.Level).Distinct())
@@ -137,6 +152,23 @@ internal sealed class ReplicaListing(ReplicaClient client, TimeProvider time)
             }
             return reach;
         }
+    }
+
+    /// <summary>
+    /// A listing may be late. Without what was written last the replica would seem to have lost it, and would get a whole copy without need.
+    /// What is not there either when asked for by its name is lost indeed.
+    /// </summary>
+    private async Task AddUnlistedAsync(List<LtxFileInfo>[] levels, CancellationToken cancellationToken)
+    {
+        List<LtxFileInfo> unlisted;
+        lock (_lock)
+        {
+            var recent = _written.Where(w => w.At >= time.GetUtcNow() - Lateness).Select(w => w.File);
+            unlisted = [.. recent.Where(w => !levels[w.Level].Exists(f => f.MinTxid == w.MinTxid && f.MaxTxid == w.MaxTxid))];
+        }
+        // The last one first: of a replica that was emptied one is asked for, not hundreds.
+        for (var i = unlisted.Count - 1; i >= 0 && await client.HoldsAsync(unlisted[i], cancellationToken).ConfigureAwait(false); i--)
+            AddTo(levels[unlisted[i].Level], unlisted[i]);
     }
 
     private List<LtxFileInfo> Of(int level) => _levels is null ? [] : _levels[level];

@@ -320,6 +320,12 @@ internal sealed partial class Replica : IAsyncDisposable
             Holds(snapshot.MaxTxid);
             return snapshot.MaxTxid;
         }
+        catch (LitestreamException) when (_snapshotAt is { } at && _feed.Files.EndingAt(at) is { } sent)
+        {
+            // It may have arrived, or still arrive, when the local file of its transaction is gone.
+            _sent = (at, await StoredFile.ReadOwnAsync(_feed.Files.Directory, sent, cancellationToken).ConfigureAwait(false));
+            throw;
+        }
         finally
         {
             _snapshotAt = null;

@@ -163,7 +163,10 @@ public sealed class FileObjectStoreTests
                     await store.PutAsync("a/k", new MemoryStream("new"u8.ToArray()), PutOptions.None, Cancel);
                     done = true;
                 }
-                catch (SimulatedCrashException) { }
+                catch (SimulatedCrashException)
+                {
+                    // The power went, as asked for above; what is left is judged below.
+                }
                 disk.Restart(seed == 0 ? null : new Random(seed));
                 var found = Encoding.ASCII.GetString(disk.Read("/replica/a/k"));
                 Assert.Contains(found, done ? ["new"] : (string[])["old", "new"]);

@@ -203,7 +203,8 @@ public sealed class ReplicaClientTests
         return new ReplicaClient(store, buckets ? ReplicaLayout.Buckets : ReplicaLayout.Folders);
     }
 
-    private static byte[] Content(ulong min, ulong max)
+    /// <summary>The start of an LTX file, as much of it as a replica looks at.</summary>
+    internal static byte[] Content(ulong min, ulong max)
     {
         var content = new byte[1000];
         new LtxHeader

@@ -15,7 +15,8 @@ public sealed class SimulationTests(ITestOutputHelper output)
     {
         var named = Number(SeedVariable);
         var count = Number("LITESTREAM_SIM_COUNT") ?? (named is null ? 1000 : 1);
-        var first = named ?? (int)(DateTime.UtcNow.Date - DateTime.UnixEpoch).TotalDays * 10_000;
+        // The same lives for every commit, so that a red one says something of the commit; `./build.sh soak` names new ones.
+        var first = named ?? 1_000_000;
         output.WriteLine($"seeds {first} to {first + count - 1}");
         var (lived, compared) = (0, 0);
         var failures = new List<string>();
@@ -41,6 +42,19 @@ public sealed class SimulationTests(ITestOutputHelper output)
         output.WriteLine($"{lived} lives, {compared} restores compared");
         Assert.True(failures.Count == 0, $"{failures.Count} of {lived} lives failed\n{string.Join("\n\n", failures)}");
         Assert.True(compared > count * 2, $"only {compared} restores in {count} lives");
+    }
+
+    /// <summary>Lives that once went wrong: a mark behind a leftover file, late listings, a snapshot whose answer was lost.</summary>
+    [Theory]
+    [InlineData(207828192)]
+    [InlineData(207925344)]
+    [InlineData(207941775)]
+    [InlineData(207982583)]
+    [InlineData(207807777)]
+    public async Task LifeThatOnceWentWrong_GoesWell(int seed)
+    {
+        var (_, failure) = await LiveAsync(seed);
+        Assert.Null(failure);
     }
 
     [Fact]
