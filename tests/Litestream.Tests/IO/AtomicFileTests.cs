@@ -116,7 +116,10 @@ public sealed class AtomicFileTests
                     await AtomicFile.WriteAsync(disk, Target, (s, ct) => WriteTextAsync(s, "new", ct), Cancel);
                     done = true;
                 }
-                catch (SimulatedCrashException) { }
+                catch (SimulatedCrashException)
+                {
+                    // The power went, as asked for above; what is left is judged below.
+                }
                 disk.Restart(seed == 0 ? null : new Random(seed));
                 Assert.Contains(Text(disk), done ? ["new"] : (string[])["old", "new"]);
                 if (done)
