@@ -60,7 +60,7 @@ public sealed class SchemaFormsTests(Site site) : IAsyncLifetime
         await third.Locator(".table-create-foreign-key-target").SelectOptionAsync(new SelectOptionValue { Label = "owners.id" });
         await third.Locator(".table-create-move-up").ClickAsync();
         await page.ClickAsync(".table-create-save");
-        await page.WaitForURLAsync("**/forms/plants+~26+co");
+        await Expect(page).ToHaveURLAsync("/forms/plants+~26+co");
         await Expect(page.Locator(".table-insert-row")).ToBeVisibleAsync();
         Assert.Equal(
             "CREATE TABLE \"plants & co\" ( \"id\" INTEGER PRIMARY KEY, \"owner\" INTEGER REFERENCES \"owners\"(\"id\"), \"name\" TEXT NOT NULL DEFAULT 'it''s new' )",
@@ -95,7 +95,7 @@ public sealed class SchemaFormsTests(Site site) : IAsyncLifetime
         await Expect(dialog.Locator("[data-column=name] .table-alter-column-name")).ToHaveValueAsync("title");
         await page.ClickAsync(".table-alter-save");
         await page.ClickAsync(".table-alter-save");
-        await page.WaitForURLAsync("**/forms/changed");
+        await Expect(page).ToHaveURLAsync("/forms/changed");
         Assert.Equal(
             ["id", "title", "size"],
             await page.Locator("th[data-column]").EvaluateAllAsync<string[]>("all => all.map(th => th.dataset.column)")
@@ -106,7 +106,7 @@ public sealed class SchemaFormsTests(Site site) : IAsyncLifetime
         await Expect(dialog.Locator(".table-alter-review-damaging")).ToContainTextAsync("It holds 1 row. All of it is gone then.");
         await Expect(page.Locator(".table-alter-cancel")).ToBeFocusedAsync();
         await page.ClickAsync(".table-alter-save");
-        await page.WaitForURLAsync("**/forms");
+        await Expect(page).ToHaveURLAsync("/forms");
         Assert.Equal("", await SqlOfAsync("changed"));
     }
 }
