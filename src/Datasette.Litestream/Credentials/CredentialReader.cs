@@ -10,7 +10,10 @@ namespace Datasette.Litestream.Credentials;
 internal sealed class CredentialException(string message, Exception? innerException = null) : Exception(message, innerException);
 
 /// <summary>Reads credentials from the configured file, or from what the configured command prints: a JSON object.</summary>
-internal sealed class CredentialReader(CredentialSettings settings, TimeProvider time)
+/// <param name="settings">Which.</param>
+/// <param name="time">The clock of the command's limit.</param>
+/// <param name="mayBeLive">Tells of a file whether it may be a live database, which must not be opened; null where none is open.</param>
+internal sealed class CredentialReader(CredentialSettings settings, TimeProvider time, Func<string, bool>? mayBeLive = null)
 {
     private const int MostCharacters = 64 << 10;
     private const int MostErrorCharacters = 500;
@@ -57,6 +60,8 @@ internal sealed class CredentialReader(CredentialSettings settings, TimeProvider
 
     private async Task<string> ReadFileAsync(string file, CancellationToken cancellationToken)
     {
+        if (File.Exists(file) && mayBeLive?.Invoke(file) == true)
+            throw Failure("it is a database, which nobody but SQLite may open");
         try
         {
             using var reader = new StreamReader(file);

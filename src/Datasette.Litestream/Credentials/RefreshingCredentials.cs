@@ -49,16 +49,18 @@ internal sealed class RefreshingCredentials : StoreCredentialSource, IAsyncDispo
     /// <param name="log">Where failures and changes are told.</param>
     /// <param name="changed">Called with every new value before it is used, first with the first one.</param>
     /// <param name="cancellationToken">Ends the first reading.</param>
+    /// <param name="mayBeLive">As of <see cref="CredentialReader"/>.</param>
     /// <exception cref="StartupException">The first reading failed.</exception>
     public static async Task<RefreshingCredentials> StartAsync(
         CredentialSettings settings,
         TimeProvider time,
         ILogger log,
         Action<StoreCredentials> changed,
-        CancellationToken cancellationToken
+        CancellationToken cancellationToken,
+        Func<string, bool>? mayBeLive = null
     )
     {
-        var reader = new CredentialReader(settings, time);
+        var reader = new CredentialReader(settings, time, mayBeLive);
         try
         {
             var first = await reader.ReadAsync(cancellationToken);

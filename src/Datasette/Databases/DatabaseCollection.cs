@@ -24,6 +24,10 @@ public sealed class DatabaseCollection : IReadOnlyCollection<Database>, IAsyncDi
     /// <summary>The database of this name (exact case); null when there is none.</summary>
     public Database? this[string name] => Array.Find(_databases, d => d.Name == name);
 
+    /// <summary>Whether an existing file is, or may be, a live database, so that nobody but SQLite may open it: closing it would drop SQLite's locks.</summary>
+    /// <param name="path">Its path, under whatever name; it is not opened.</param>
+    public bool MayBeLive(string path) => LiveFiles.MayBe(path, _databases.Select(d => d.Path).OfType<string>());
+
     /// <summary>Attaches a file under its stem, or the stem with <c>_2</c>, <c>_3</c> and so on when that name is taken.</summary>
     /// <param name="path">Path as given.</param>
     /// <param name="options">How to open it.</param>

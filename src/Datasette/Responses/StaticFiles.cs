@@ -102,7 +102,7 @@ internal static class StaticFiles
         {
             throw new DatasetteException(403, "403: Directory listing is not allowed");
         }
-        if (!File.Exists(full) || MayBeLiveDatabase(full, databases))
+        if (!File.Exists(full) || LiveFiles.MayBe(full, databases))
         {
             throw new DatasetteException(404, "404: File not found");
         }
@@ -133,18 +133,6 @@ internal static class StaticFiles
             }
         }
         return real;
-    }
-
-    /// <summary>Closing any descriptor of a live database, or of its -shm, drops SQLite's locks on it (rule 1): such a file is not served.</summary>
-    private static bool MayBeLiveDatabase(string path, IEnumerable<string> databases)
-    {
-        var file = File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path;
-        return file.EndsWith("-shm", StringComparison.Ordinal)
-            || File.Exists(file + "-wal")
-            || File.Exists(file + "-shm")
-            || File.Exists(file + "-journal")
-            // By device and inode: a hard link has another name, and it is the file that is locked.
-            || databases.Any(database => FileIdentity.IsSame(file, database) || FileIdentity.IsSame(file, database + "-shm"));
     }
 
     public static Response Favicon() =>

@@ -26,7 +26,7 @@ internal sealed class SiteTemplates
     private SiteTemplates(IDatasette datasette, string path, IEnumerable<LiquidFilter> filters)
     {
         this.datasette = datasette;
-        folder = new TemplateFolder(path, TemplateLanguage.Make(datasette, filters));
+        folder = new TemplateFolder(path, TemplateLanguage.Make(datasette, filters), datasette.Databases.MayBeLive);
         folder.EnsureReadable();
     }
 

@@ -9,11 +9,14 @@ namespace Datasette.Templates;
 /// <param name="Template">What it says.</param>
 internal sealed record TemplateFile(string Name, LiquidTemplate Template);
 
+/// <param name="path">The folder.</param>
+/// <param name="language">What templates are written in.</param>
+/// <param name="mayBeLive">Tells of a file whether it may be a live database, which must not be opened.</param>
 /// <summary>
 /// The user's folder of templates. A file is read and parsed when it is first asked for, and again when its time or size is another: no restart
 /// is needed. Safe on any thread.
 /// </summary>
-internal sealed class TemplateFolder(string path, LiquidLanguage language)
+internal sealed class TemplateFolder(string path, LiquidLanguage language, Func<string, bool> mayBeLive)
 {
     private const int MostFiles = 5000;
     private const int ShownProblems = 10;
@@ -75,15 +78,14 @@ internal sealed class TemplateFolder(string path, LiquidLanguage language)
         foreach (var full in Directory.EnumerateFiles(Path, "*.html", options).Order(StringComparer.Ordinal).Take(MostFiles))
         {
             var name = System.IO.Path.GetRelativePath(Path, full);
-            var found = JinjaCheck.Find(Text(new FileInfo(full), name)).ToList();
-            jinja.AddRange(found.Select(finding => $"{name}:{finding.Line}: {finding.Tag} - {finding.Advice}"));
-            if (found.Count > 0)
-            {
-                continue;
-            }
             try
             {
-                Find(name);
+                var found = JinjaCheck.Find(Text(new FileInfo(full), name)).ToList();
+                jinja.AddRange(found.Select(finding => $"{name}:{finding.Line}: {finding.Tag} - {finding.Advice}"));
+                if (found.Count == 0)
+                {
+                    Find(name);
+                }
             }
             catch (TemplateException e)
             {
@@ -118,8 +120,13 @@ internal sealed class TemplateFolder(string path, LiquidLanguage language)
         }
     }
 
-    private static string Text(FileInfo info, string name)
+    private string Text(FileInfo info, string name)
     {
+        // An include may name any file of the folder, and the folder may be the one that holds the databases.
+        if (mayBeLive(info.FullName))
+        {
+            throw new TemplateException(name, 0, "it is a database, or lies beside the files of one: no template is read from there");
+        }
         if (info.Length > MostBytes)
         {
             throw new TemplateException(name, 0, $"it is larger than {MostBytes >> 20} MB. Put large texts into a folder of --static");
