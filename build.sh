@@ -13,8 +13,9 @@ readonly CHECKERS=(axe-core@4.14.1) # a test tool only (MPL-2.0): nothing of it 
 readonly LOGS=artifacts/log
 
 passed=0 failed=0 skipped=0 finished=
-test_timeout=900 # seconds that a test program may take
+test_timeout=1500 # seconds that a test program may take
 skips=()
+failures=() # what failed tests said: a long log is often cut before it
 
 help() {
     cat <<'TEXT'
@@ -88,7 +89,7 @@ no_warnings() {
 
 # Runs one test program. Its summary is counted; a program that dies without one is a failure of its own. One that hangs names the test.
 run_tests() { # PROJECT FILTER...
-    local project=$1 log=$LOGS/$1.log summary total errors failures skips_here code=0
+    local project=$1 log=$LOGS/$1.log summary total errors failed_here skips_here code=0
     shift
     title "$project"
     mkdir -p "$LOGS"
@@ -100,17 +101,27 @@ run_tests() { # PROJECT FILTER...
         return
     fi
     total=$(number_after Total "$summary") errors=$(number_after Errors "$summary")
-    failures=$(number_after Failed "$summary") skips_here=$(number_after Skipped "$summary")
-    failed=$((failed + failures + errors))
+    failed_here=$(number_after Failed "$summary") skips_here=$(number_after Skipped "$summary")
+    failed=$((failed + failed_here + errors))
     skipped=$((skipped + skips_here))
-    passed=$((passed + total - failures - skips_here))
+    passed=$((passed + total - failed_here - skips_here))
     # Zero failures, yet a bad end: a crash after the summary must not count as green.
-    if [ "$code" != 0 ] && [ $((failures + errors)) = 0 ]; then
+    if [ "$code" != 0 ] && [ $((failed_here + errors)) = 0 ]; then
         failed=$((failed + 1))
         echo "$project ended with code $code"
     fi
-    local line name=
+    local line name= told=0
     while IFS= read -r line; do
+        # A failure's own lines are indented further than the names of tests.
+        if [[ $line == *' [FAIL]' ]]; then
+            failures+=("${line#"${line%%[![:space:]]*}"}")
+            told=15
+        elif [ "$told" -gt 0 ] && [[ $line == '      '* ]]; then
+            failures+=("${line:0:300}")
+            told=$((told - 1))
+        else
+            told=0
+        fi
         if [[ $line == *' [SKIP]' ]]; then
             name=${line% \[SKIP\]}
             name=${name##* }
@@ -132,6 +143,7 @@ check() {
         echo "ok   $name"
     else
         failed=$((failed + 1))
+        failures+=("$name")
         echo "FAIL $name"
     fi
 }
@@ -161,6 +173,11 @@ finish() {
     if [ ${#skips[@]} -gt 0 ]; then
         echo "Skipped:"
         printf '  %s\n' "${skips[@]}" | sort
+        echo
+    fi
+    if [ ${#failures[@]} -gt 0 ]; then
+        echo "Failed:"
+        printf '  %s\n' "${failures[@]}"
         echo
     fi
     echo "$passed passed, $failed failed, $skipped skipped"

@@ -114,58 +114,6 @@ public sealed class SeveralDatabasesTests : IDisposable
         Assert.Equal(CanonicalDump.Of(app), await RestoreAsync(0));
     }
 
-    [Fact]
-    [Trait("Scenario", "M15")]
-    public async Task M14_M15_ThousandDatabasesAddedWhileRunning_AllAreCopied_WithAFewThreadsAndHandlesEach()
-    {
-        const int Count = 1000;
-        using (Create(0)) { }
-        for (var i = 1; i < Count; i++)
-            File.Copy(Path(0), Path(i)); // nobody has them open
-        await using var store = new LitestreamStore(new LitestreamOptions(), new ObjectStoreFactory());
-        await store.StartAsync(Token);
-        var threads = Threads();
-        for (var i = 0; i < Count; i++)
-            await store.AddDatabaseAsync(Options(i), Token);
-        using var patience = CancellationTokenSource.CreateLinkedTokenSource(Token);
-        patience.CancelAfter(TimeSpan.FromMinutes(4));
-        while (store.Databases.Any(d => d.Replicas[0].State != ReplicationState.Current))
-            await Task.Delay(100, patience.Token);
-        Assert.All(store.Databases, d => Assert.Null(d.Cause));
-        Assert.All(store.Databases, d => Assert.Equal(d.Txid, d.Replicas[0].Txid));
-        // Other tests of this process begin and end threads meanwhile; a thread for each database would be a thousand.
-        Assert.True(Threads() - threads < 200, $"{threads} threads before, {Threads()} with {Count} databases");
-        // Four connections with database and WAL each, and the lock of the folder: shared memory needs one more.
-        Assert.InRange(Handles() / (double)Count, 1, 15);
-        foreach (var number in new[] { 0, 500, Count - 1 })
-        {
-            using (var app = TestDatabase.Open(Path(number)))
-                app.Execute("INSERT INTO t VALUES('one of a thousand')");
-            await store.SyncAsync(Path(number), upload: true, Token);
-            Assert.Equal(CanonicalDump.Of(Path(number)), await RestoreAsync(number));
-        }
-    }
-
-    private static int Threads() => System.Diagnostics.Process.GetCurrentProcess().Threads.Count;
-
-    /// <summary>Open files of this test; others of this process open theirs meanwhile.</summary>
-    private int Handles() =>
-        Directory.Exists("/proc/self/fd")
-            ? Directory.GetFiles("/proc/self/fd").Count(file => TargetOf(file)?.StartsWith(_folder.Path, StringComparison.Ordinal) == true)
-            : 1000;
-
-    private static string? TargetOf(string link)
-    {
-        try
-        {
-            return new FileInfo(link).LinkTarget;
-        }
-        catch (IOException)
-        {
-            return null; // closed since it was listed
-        }
-    }
-
     private string Path(int number) => _folder.Combine($"{number}.db");
 
     private DatabaseOptions Options(int number) =>
