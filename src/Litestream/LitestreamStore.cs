@@ -25,7 +25,7 @@ public sealed class LitestreamStore : IAsyncDisposable
     private readonly ObjectStoreFactory _stores;
     private readonly EngineServices _services;
     private readonly StepScheduler _scheduler;
-    private readonly ConcurrentDictionary<string, Entry> _databases = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, RunningDatabase> _databases = new(StringComparer.Ordinal);
     private readonly List<string> _order = [];
     private readonly CancellationTokenSource _stopping = new();
     private readonly SemaphoreSlim _maintenanceSlots = new(MaintenanceParallelism);
@@ -126,7 +126,7 @@ public sealed class LitestreamStore : IAsyncDisposable
         {
             foreach (var other in _databases.Values)
                 DatabaseOptionsValidator.RequireApart(other.Database.Options, options);
-            var entry = CreateEntry(options);
+            var entry = CreateDatabase(options);
             _databases[options.Path] = entry;
             _order.Add(options.Path);
             entry.Start(_scheduler);
@@ -250,7 +250,7 @@ public sealed class LitestreamStore : IAsyncDisposable
             await entry.Database.DisposeAsync().ConfigureAwait(false);
     }
 
-    private async Task<bool> FinishAsync(Entry entry, CancellationToken cancellationToken)
+    private async Task<bool> FinishAsync(RunningDatabase entry, CancellationToken cancellationToken)
     {
         var complete = await new FinalSync(entry.Database, _options.ShutdownSyncTimeout, _options.ShutdownSyncInterval, _services)
             .RunAsync(cancellationToken)
@@ -261,15 +261,15 @@ public sealed class LitestreamStore : IAsyncDisposable
         return complete;
     }
 
-    private Entry CreateEntry(DatabaseOptions options)
+    private RunningDatabase CreateDatabase(DatabaseOptions options)
     {
         var names = ReplicaNames.Assign(options.Replicas);
         var opened = new List<(string, ReplicaOptions, ReplicaClient)>();
         for (var i = 0; i < options.Replicas.Count; i++)
             opened.Add((names[i], options.Replicas[i], _stores.Open(options.Replicas[i], _services.Metrics.Operations, _services.Time)));
-        Entry? entry = null;
+        RunningDatabase? entry = null;
         var database = new ReplicatedDatabase(options, opened, _services, () => entry?.Wake(_scheduler));
-        entry = new Entry(database, replica => CreateKeeper(database, replica));
+        entry = new RunningDatabase(database, replica => CreateKeeper(database, replica));
         return entry;
     }
 
@@ -309,7 +309,7 @@ public sealed class LitestreamStore : IAsyncDisposable
             await keeper.EnforceRetentionAsync(cancellationToken).ConfigureAwait(false);
     }
 
-    private Entry Find(string path) =>
+    private RunningDatabase Find(string path) =>
         _databases.TryGetValue(Path.GetFullPath(path), out var entry)
             ? entry
             : throw new LitestreamException(LitestreamError.NotFound, $"{path} is not replicated here") { Path = path };
@@ -328,74 +328,6 @@ public sealed class LitestreamStore : IAsyncDisposable
             _meter.Dispose();
             _services.Watcher.Dispose();
             _stopping.Dispose();
-        }
-    }
-
-    /// <summary>A database and its loops.</summary>
-    private sealed class Entry(ReplicatedDatabase database, Func<Replica, ReplicaKeeper> keep)
-    {
-        private readonly List<StepScheduler.Activity> _activities = [];
-        private readonly List<StepScheduler.Activity> _uploads = [];
-        private StepScheduler.Activity? _source;
-
-        internal ReplicatedDatabase Database => database;
-
-        internal StepScheduler.Activity Source => _source!;
-
-        internal List<ReplicaKeeper> Keepers { get; } = [.. database.Replicas.Select(keep)];
-
-        internal void Start(StepScheduler scheduler)
-        {
-            _source = scheduler.Add(database.StepAsync);
-            for (var i = 0; i < database.Replicas.Count; i++)
-            {
-                var (replica, keeper) = (database.Replicas[i], Keepers[i]);
-                var upload = scheduler.Add(replica.StepAsync);
-                var tidy = scheduler.Add(keeper.StepAsync);
-                replica.Uploaded += () => scheduler.Wake(tidy);
-                replica.Doubted += () => scheduler.Wake(upload);
-                replica.Wanted += () => scheduler.Wake(upload);
-                _uploads.Add(upload);
-                _activities.Add(tidy);
-            }
-            if (Keepers.Count > 0)
-                database.MergedByAll = () => Keepers.Min(k => k.Merged);
-            database.FileAdded += () => _uploads.ForEach(scheduler.Wake);
-        }
-
-        internal void Wake(StepScheduler scheduler)
-        {
-            if (_source is not null)
-                scheduler.Wake(_source);
-        }
-
-        internal async Task RemoveAsync(StepScheduler scheduler)
-        {
-            await scheduler.RemoveAsync(Source).ConfigureAwait(false);
-            foreach (var activity in _uploads.Concat(_activities))
-                await scheduler.RemoveAsync(activity).ConfigureAwait(false);
-        }
-
-        internal DatabaseStatus Status()
-        {
-            var status = database.Status;
-            return status with { Replicas = [.. database.Replicas.Select((r, i) => WithUncopied(Kept(r, Keepers[i]), status))] };
-        }
-
-        private static ReplicaStatus Kept(Replica replica, ReplicaKeeper keeper) =>
-            replica.CurrentStatus() with
-            {
-                UpkeepFailure = keeper.Failure,
-                Level0 = keeper.CountL0(),
-            };
-
-        /// <summary>A replica that has every local file lacks what is only in the WAL.</summary>
-        private static ReplicaStatus WithUncopied(ReplicaStatus replica, DatabaseStatus database)
-        {
-            if (database.OldestUncopied is not { } oldest)
-                return replica;
-            var state = replica.State == ReplicationState.Current ? ReplicationState.CatchingUp : replica.State;
-            return replica with { State = state, OldestPending = replica.OldestPending ?? oldest };
         }
     }
 }

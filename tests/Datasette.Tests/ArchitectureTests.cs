@@ -28,7 +28,7 @@ public sealed class ArchitectureTests
         ["Cli/InspectCommand.cs"] = "writes the inspect file",
         ["Configuration/ConfigFile.cs"] = "configuration and metadata",
         ["Configuration/SecretReferences.cs"] = "files with secrets that the configuration names",
-        ["Databases/Database.cs"] = "hashes an immutable database, on which no connection takes a lock",
+        ["Databases/FileIdentity.cs"] = "hashes an immutable database, on which no connection takes a lock",
         ["Hosting/ConfigDirectory.cs"] = "the inspect file of a configuration directory",
         ["Hosting/DatasetteFactory.cs"] = "the inspect file",
         ["Plugins/PluginFile.cs"] = "assemblies of --plugins-dir",

@@ -1,6 +1,4 @@
-using System.Diagnostics;
 using System.Runtime.CompilerServices;
-using System.Security.Cryptography;
 using Datasette.Text;
 using Microsoft.Data.Sqlite;
 
@@ -13,8 +11,6 @@ public sealed class Database : IAsyncDisposable
     /// <summary>The name of the host's own database; never that of an attached one.</summary>
     internal const string InternalName = "__INTERNAL__";
 
-    private static readonly TimeSpan SchemaLook = TimeSpan.FromSeconds(1);
-
     private readonly DatabaseOptions _options;
     private readonly DatabaseKind _kind;
     private readonly ConnectionFactory _factory;
@@ -22,10 +18,7 @@ public sealed class Database : IAsyncDisposable
     private readonly WriteQueue _writes;
     private readonly SqliteConnection? _keepAlive;
     private readonly Lazy<string> _hash;
-    private readonly SemaphoreSlim _schemaGate = new(1, 1);
-    private volatile DatabaseSchema? _schema;
-    private long _schemaLookedAt;
-    private long _brokenUntil;
+    private readonly SchemaCache _schema;
     private FileIdentity? _identity;
     private int? _autoCheckpoint;
 
@@ -39,7 +32,8 @@ public sealed class Database : IAsyncDisposable
         _factory = new ConnectionFactory(name, kind, location, _options);
         _readers = new ReadPool(_factory, _options.ReaderThreads, _options.Time);
         _writes = new WriteQueue(OpenWriter, OnCommitted, _options);
-        _hash = new Lazy<string>(HashFile);
+        _schema = new SchemaCache(name, _options, _readers, IsReplaced);
+        _hash = new Lazy<string>(() => FileIdentity.HashOfImmutable(Path!));
         // Shared memory lives as long as one connection does.
         _keepAlive = kind == DatabaseKind.SharedMemory ? _factory.OpenWriter(create: true) : null;
     }
@@ -118,7 +112,7 @@ public sealed class Database : IAsyncDisposable
         try
         {
             return await _readers.RunAsync(
-                reader => ReadAll(reader, sql, parameters, maxRows, MaxResultBytes),
+                reader => ResultReader.ReadAll(reader, sql, parameters, maxRows, MaxResultBytes),
                 sql,
                 timeLimit ?? _options.TimeLimit,
                 ct
@@ -138,15 +132,9 @@ public sealed class Database : IAsyncDisposable
     /// <exception cref="DatasetteException">400: names in it use one another so often that SQLite could not even read it.</exception>
     private void EnsureNotTooLarge(string sql, bool isVisitor)
     {
-        if (
-            isVisitor
-            && SqlExpansion.Of(sql, (_schema?.Views ?? []).Select(v => KeyValuePair.Create(v.Name, v.Sql))) > SqlExpansion.Largest
-        )
+        if (isVisitor)
         {
-            throw new DatasetteException(
-                400,
-                "The statement is too large: its common table expressions or views use one another too often"
-            );
+            SqlExpansion.RequireSmall(sql, (_schema.Last?.Views ?? []).Select(v => KeyValuePair.Create(v.Name, v.Sql)));
         }
     }
 
@@ -169,7 +157,8 @@ public sealed class Database : IAsyncDisposable
     {
         if (_kind == DatabaseKind.File && IsMutable)
         {
-            await _readers.RunAsync(LookForChanges, "", _options.TimeLimit, ct);
+            // Forgotten before another may use this reader: it will see no changes any more.
+            await _readers.RunAsync(reader => reader.SeesChanges() ? Memory.Forget() : 0, "", _options.TimeLimit, ct);
         }
 
         return Memory.Epoch;
@@ -192,19 +181,6 @@ public sealed class Database : IAsyncDisposable
         }
 
         return value;
-    }
-
-    private bool LookForChanges(ReadConnection reader)
-    {
-        var version = reader.Use("PRAGMA data_version", null, statement => statement.Step() ? (long)statement.Value(0)! : 0);
-        var isNew = reader.DataVersion != version;
-        if (isNew)
-        {
-            reader.DataVersion = version;
-            Memory.Forget();
-        }
-
-        return isNew;
     }
 
     /// <summary>What a statement would touch; it is prepared, never run.</summary>
@@ -247,7 +223,10 @@ public sealed class Database : IAsyncDisposable
         yield return statement.ColumnNames();
         while (true)
         {
-            var batch = await Task.Run(() => reader.Run(_ => NextRows(statement, BatchRows, long.MaxValue), sql, limit, ct), ct);
+            var batch = await Task.Run(
+                () => reader.Run(_ => ResultReader.NextRows(statement, BatchRows, long.MaxValue), sql, limit, ct),
+                ct
+            );
             foreach (var row in batch)
             {
                 yield return row;
@@ -288,61 +267,14 @@ public sealed class Database : IAsyncDisposable
     internal TimeSpan WriteTimeLimit => _options.WriteTimeLimit;
 
     /// <summary>What is in the database, at most one second old as for other processes' changes, at once for our own.</summary>
-    public async Task<DatabaseSchema> SchemaAsync(CancellationToken ct = default)
-    {
-        if (FreshSchema() is { } fresh)
-        {
-            return fresh;
-        }
-
-        await _schemaGate.WaitAsync(ct);
-        try
-        {
-            if (FreshSchema() is { } other)
-            {
-                return other;
-            }
-
-            var lookedAt = _options.Time.GetTimestamp();
-            LookAtFile();
-            var schema = await _readers.RunAsync(r => ReadSchema(r.Connection), "", SchemaReader.TimeLimit, ct);
-            _schema = schema;
-            Volatile.Write(ref _schemaLookedAt, lookedAt);
-            return schema;
-        }
-        finally
-        {
-            _schemaGate.Release();
-        }
-    }
-
-    /// <summary>True while the last attempt to read the schema has failed, so that nobody waits for the same lock again.</summary>
-    internal bool IsUnreadable => _options.Time.GetTimestamp() < Volatile.Read(ref _brokenUntil);
+    public Task<DatabaseSchema> SchemaAsync(CancellationToken ct = default) => _schema.GetAsync(ct);
 
     /// <summary>As <see cref="SchemaAsync"/>; but where the file cannot be read now, what was known last, or nothing.</summary>
     /// <remarks>For what concerns all databases at once: one that is locked, damaged or gone must not close the others.</remarks>
-    public async Task<DatabaseSchema> KnownSchemaAsync(CancellationToken ct = default)
-    {
-        if (_options.Time.GetTimestamp() < Volatile.Read(ref _brokenUntil))
-        {
-            return _schema ?? DatabaseSchema.Empty;
-        }
+    public Task<DatabaseSchema> KnownSchemaAsync(CancellationToken ct = default) => _schema.GetKnownAsync(ct);
 
-        var start = _options.Time.GetTimestamp();
-        try
-        {
-            var schema = await SchemaAsync(ct);
-            Volatile.Write(ref _brokenUntil, 0);
-            return schema;
-        }
-        catch (Exception e) when (e is SqliteException or QueryInterruptedException)
-        {
-            // A lock is waited for; the longer it took, the rarer all others wait with it.
-            var pause = Math.Max(SchemaLook.TotalSeconds, 10 * _options.Time.GetElapsedTime(start).TotalSeconds);
-            Volatile.Write(ref _brokenUntil, _options.Time.GetTimestamp() + (long)(pause * _options.Time.TimestampFrequency));
-            return _schema ?? DatabaseSchema.Empty;
-        }
-    }
+    /// <summary>True while the last attempt to read the schema has failed, so that nobody waits for the same lock again.</summary>
+    internal bool IsUnreadable => _schema.IsUnreadable;
 
     /// <summary>Rows of a table or a SELECT, counted no further than a limit.</summary>
     /// <param name="fromAndWhere">What stands behind <c>select * </c>: <c>from t where ...</c>.</param>
@@ -406,70 +338,13 @@ public sealed class Database : IAsyncDisposable
         _keepAlive?.Dispose();
     }
 
-    private static QueryResults ReadAll(
-        ReadConnection reader,
-        string sql,
-        IReadOnlyDictionary<string, object?>? parameters,
-        int? maxRows,
-        long maxBytes
-    )
-    {
-        var start = Stopwatch.GetTimestamp();
-        return reader.Use(
-            sql,
-            parameters,
-            statement =>
-            {
-                var rows = NextRows(statement, maxRows ?? int.MaxValue, maxBytes);
-                var isTruncated = rows.Count == maxRows && statement.Step();
-                return new QueryResults(statement.ColumnNames(), rows, isTruncated, Stopwatch.GetElapsedTime(start));
-            }
-        );
-    }
-
-    private static List<object?[]> NextRows(SqlStatement statement, int count, long maxBytes)
-    {
-        var rows = new List<object?[]>();
-        long bytes = 0;
-        while (rows.Count < count && statement.Step())
-        {
-            var row = statement.ReadRow();
-            rows.Add(row);
-            bytes += SizeOf(row);
-            if (bytes > maxBytes)
-            {
-                throw new DatasetteException(
-                    400,
-                    $"The result is larger than {maxBytes >> 20} MB. Ask for fewer rows or columns, or stream a table as CSV (_stream=1)."
-                );
-            }
-        }
-
-        return rows;
-    }
-
-    private static long SizeOf(object?[] row)
-    {
-        long bytes = 0;
-        foreach (var value in row)
-        {
-            bytes += value switch
-            {
-                string text => 2L * text.Length,
-                byte[] blob => blob.Length,
-                _ => 8,
-            };
-        }
-
-        return bytes;
-    }
-
+    /// <summary>Whether there is another file under the old name; what was open reads, and would write, what nobody can see any more, and is closed.</summary>
     /// <exception cref="SqliteException">The file is gone.</exception>
-    private void LookAtFile()
+    private bool IsReplaced()
     {
         if (Path is null)
         {
-            return;
+            return false;
         }
 
         if (!System.IO.File.Exists(Path))
@@ -478,31 +353,16 @@ public sealed class Database : IAsyncDisposable
         }
 
         var identity = FileIdentity.Of(Path);
-        if (_identity is not null && identity is not null && identity != _identity)
+        var isReplaced = _identity is not null && identity is not null && identity != _identity;
+        if (isReplaced)
         {
-            // Another file under the old name: what was open reads, and would write, what nobody can see any more.
             _readers.Clear();
             _writes.Reopen();
-            _schema = null;
             Memory.Forget();
         }
 
         _identity = identity;
-    }
-
-    private DatabaseSchema? FreshSchema()
-    {
-        var lookedAt = Volatile.Read(ref _schemaLookedAt);
-        return _schema is { } schema && lookedAt != 0 && _options.Time.GetElapsedTime(lookedAt) < SchemaLook ? schema : null;
-    }
-
-    private DatabaseSchema ReadSchema(SqliteConnection connection)
-    {
-        var known = _schema;
-        var version = (long)SqlStatement.Scalar(connection, "PRAGMA schema_version")!;
-        return known?.Version == version
-            ? known
-            : SchemaReader.Read(connection, version, table => _options.IsConfiguredHidden?.Invoke(Name, table) ?? false);
+        return isReplaced;
     }
 
     private SqliteConnection OpenWriter()
@@ -528,16 +388,9 @@ public sealed class Database : IAsyncDisposable
         Memory.Forget();
         if (isSchema)
         {
-            Volatile.Write(ref _schemaLookedAt, 0);
+            _schema.Doubt();
         }
 
         Committed?.Invoke(this);
-    }
-
-    private string HashFile()
-    {
-        // An immutable database takes no locks, so a second descriptor of it can drop none (rule 1 speaks of live ones).
-        using var file = new FileStream(Path!, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, 1 << 20);
-        return Convert.ToHexStringLower(SHA256.HashData(file));
     }
 }

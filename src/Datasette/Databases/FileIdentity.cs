@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Security.Cryptography;
 
 namespace Datasette.Databases;
 
@@ -33,6 +34,14 @@ internal readonly record struct FileIdentity(ulong Device, ulong Inode)
         {
             return null;
         }
+    }
+
+    /// <summary>SHA-256 of the content of an immutable database, in hex.</summary>
+    /// <remarks>Such a one takes no locks, so a second descriptor of it can drop none; a live one is opened by nobody but SQLite.</remarks>
+    public static string HashOfImmutable(string path)
+    {
+        using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, 1 << 20);
+        return Convert.ToHexStringLower(SHA256.HashData(file));
     }
 
     /// <summary>Whether two paths lead to the same file. Where the system does not tell, by what the paths resolve to.</summary>

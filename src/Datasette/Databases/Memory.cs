@@ -18,8 +18,8 @@ internal sealed class Memory
     /// <summary>The epoch now. To be read before the question is put to the database, never after.</summary>
     public long Epoch => Volatile.Read(ref _epoch);
 
-    /// <summary>Something has changed, or may have.</summary>
-    public void Forget() => Interlocked.Increment(ref _epoch);
+    /// <summary>Something has changed, or may have. The epoch that begins is returned.</summary>
+    public long Forget() => Interlocked.Increment(ref _epoch);
 
     /// <summary>The key of what a statement with these values found.</summary>
     public static string Key(string kind, string sql, IReadOnlyDictionary<string, object?>? parameters)

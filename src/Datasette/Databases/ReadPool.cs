@@ -107,6 +107,7 @@ internal sealed class ReadConnection : IDisposable
     private bool _isPastDeadline;
     private bool _isVisitor;
     private bool _isRunning;
+    private long? _dataVersion;
 
     public ReadConnection(SqliteConnection connection, TimeProvider time)
     {
@@ -125,8 +126,14 @@ internal sealed class ReadConnection : IDisposable
     /// <summary>Which setting-up of the pool it was opened under.</summary>
     public int Generation { get; init; }
 
-    /// <summary>What SQLite said last about changes by others; null before it was asked.</summary>
-    public long? DataVersion { get; set; }
+    /// <summary>Whether anybody has written since this was asked last. A connection that was never asked cannot tell, and says yes.</summary>
+    public bool SeesChanges()
+    {
+        var version = Use("PRAGMA data_version", null, statement => statement.Step() ? (long)statement.Value(0)! : 0);
+        var isNew = _dataVersion != version;
+        _dataVersion = version;
+        return isNew;
+    }
 
     /// <summary>Runs one statement, kept prepared for the next time.</summary>
     public T Use<T>(string sql, IReadOnlyDictionary<string, object?>? parameters, Func<SqlStatement, T> use)

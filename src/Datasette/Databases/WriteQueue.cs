@@ -51,7 +51,7 @@ internal sealed class WriteQueue : IAsyncDisposable
             {
                 var full = new DatasetteException(503, $"{_capacity} writes are waiting already; nothing was stored. Try again.")
                 {
-                    RetryAfter = Writer.RetryAfter,
+                    RetryAfter = WriteFailure.RetryAfter,
                 };
                 return Task.FromException<T>(full);
             }

@@ -10,9 +10,6 @@ namespace Datasette.Databases;
 /// <remarks>Belongs to the queue's thread. No member throws for a failing write: the write's answer tells.</remarks>
 internal sealed class Writer(Func<SqliteConnection> open, Action<bool> committed, DatabaseOptions options) : IDisposable
 {
-    /// <summary>When a client that was sent away may come again.</summary>
-    public static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(1);
-
     /// <summary>Once a group has worked this long it commits; the rest is the next group.</summary>
     private static readonly TimeSpan GroupTime = TimeSpan.FromMilliseconds(20);
 
@@ -140,7 +137,7 @@ internal sealed class Writer(Func<SqliteConnection> open, Action<bool> committed
         catch (SqliteException e)
         {
             // Not the work: the savepoint itself.
-            work.Failure = Told(e);
+            work.Failure = WriteFailure.Told(e);
         }
 
         var fate = connection.Fate;
@@ -264,7 +261,7 @@ internal sealed class Writer(Func<SqliteConnection> open, Action<bool> committed
         }
         catch (Exception e)
         {
-            work.Failure = Told(e);
+            work.Failure = WriteFailure.Told(e);
         }
         finally
         {
@@ -283,7 +280,7 @@ internal sealed class Writer(Func<SqliteConnection> open, Action<bool> committed
         }
         catch (Exception e)
         {
-            return Told(e);
+            return WriteFailure.Told(e);
         }
     }
 
@@ -299,7 +296,7 @@ internal sealed class Writer(Func<SqliteConnection> open, Action<bool> committed
         catch (Exception e)
         {
             RollBack();
-            return Told(e);
+            return WriteFailure.Told(e);
         }
     }
 
@@ -324,7 +321,7 @@ internal sealed class Writer(Func<SqliteConnection> open, Action<bool> committed
         catch (SqliteException e)
         {
             RollBack();
-            return Told(e);
+            return WriteFailure.Told(e);
         }
     }
 
@@ -389,14 +386,6 @@ internal sealed class Writer(Func<SqliteConnection> open, Action<bool> committed
         };
         work.Answer();
     }
-
-    private static Exception Told(Exception failure) =>
-        failure is SqliteException { SqliteErrorCode: raw.SQLITE_BUSY or raw.SQLITE_LOCKED } e
-            ? new DatasetteException(503, "Another program keeps the database locked; nothing was stored. Try again.", e)
-            {
-                RetryAfter = RetryAfter,
-            }
-            : failure;
 }
 
 /// <summary>Something that the writer is told in turn.</summary>

@@ -17,6 +17,19 @@ internal sealed class SqlExpansion
     private readonly List<List<string>> _definitions = [];
     private bool _isAmbiguous;
 
+    /// <summary>Refuses a statement that is too large.</summary>
+    /// <exception cref="DatasetteException">400.</exception>
+    public static void RequireSmall(string sql, IEnumerable<KeyValuePair<string, string>> views)
+    {
+        if (Of(sql, views) > Largest)
+        {
+            throw new DatasetteException(
+                400,
+                "The statement is too large: its common table expressions or views use one another too often"
+            );
+        }
+    }
+
     /// <summary>The bound for a statement.</summary>
     /// <param name="sql">The statement; it need not be correct.</param>
     /// <param name="views">The views of the database: name and CREATE statement.</param>
