@@ -13,8 +13,9 @@ namespace Datasette.Views;
 internal static class ExecuteWriteView
 {
     private const string ParameterPrefix = "_sql_param_";
+    private const string Required = "SQL is required";
 
-    public static async Task<IResult> ShowAsync(ViewContext v) => NoFrames(v.IsPost ? await PostAsync(v) : await PageAsync(v, null, null));
+    public static async Task<IResult> ShowAsync(ViewContext v) => NoFrames(v.IsPost ? await PostAsync(v) : await GetAsync(v));
 
     /// <summary>Nobody may show these pages inside theirs and have a visitor click unseen.</summary>
     public static IResult NoFrames(IResult answer) =>
@@ -28,15 +29,7 @@ internal static class ExecuteWriteView
         await v.EnsureAllowedAsync("execute-write-sql", database.Name);
         var sql = v.Args["sql"] ?? "";
         var (analysis, problem) = await TryAnalyzeAsync(v, database, sql);
-        var reason =
-            !database.IsMutable ? "Database is immutable"
-            : sql.Trim().Length == 0 ? "SQL is required"
-            : problem
-                ?? (
-                    !analysis!.IsWrite ? "Use /-/query for read-only SQL; this endpoint only executes writes"
-                    : analysis.Rows.All(row => row.IsAllowed) ? null
-                    : "You do not have all the permissions this SQL needs"
-                );
+        var reason = DisabledReason(database, sql, analysis, problem);
         return NoFrames(
             Respond.Json(
                 new JsonMap
@@ -70,15 +63,33 @@ internal static class ExecuteWriteView
         }
     }
 
+    /// <summary>Why a statement cannot be run by this visitor; null when it can.</summary>
+    private static string? DisabledReason(Database database, string sql, WriteAnalysis? analysis, string? problem) =>
+        !database.IsMutable ? "Database is immutable"
+        : string.IsNullOrWhiteSpace(sql) ? Required
+        : problem
+            ?? (
+                !analysis!.IsWrite ? "Use /-/query for read-only SQL; this endpoint only executes writes"
+                : analysis.Rows.All(row => row.IsAllowed) ? null
+                : "You do not have all the permissions this SQL needs"
+            );
+
     private static async Task<IResult> PostAsync(ViewContext v)
     {
         var isJson = v.Http.Request.ContentType?.StartsWith("application/json", StringComparison.OrdinalIgnoreCase) == true;
+        var database = v.Database;
+        if (!isJson)
+        {
+            return await PostFormAsync(v, database);
+        }
         try
         {
-            var (database, sql, outcome, analysis) = await RunAsync(v, isJson);
-            return isJson ? Json(outcome, analysis) : await PageAsync(v, sql, outcome.Message);
+            await EnsureAsync(v, database);
+            var (sql, given) = await ReadJsonAsync(v);
+            var (outcome, analysis) = await RunAsync(v, database, sql, given);
+            return Json(outcome, analysis);
         }
-        catch (Exception e) when (isJson && e is DatasetteException or SqliteException)
+        catch (Exception e) when (e is DatasetteException or SqliteException)
         {
             return e is DatasetteException known
                 ? ErrorResponse.Json(known.Status, known.Errors)
@@ -86,21 +97,45 @@ internal static class ExecuteWriteView
         }
     }
 
-    private static async Task<(Database Database, string Sql, WriteOutcome Outcome, WriteAnalysis Analysis)> RunAsync(
-        ViewContext v,
-        bool isJson
-    )
+    /// <summary>The page again, with what was done or what is wrong, and with all that was typed.</summary>
+    private static async Task<IResult> PostFormAsync(ViewContext v, Database database)
     {
-        var database = v.Database;
+        await EnsureAsync(v, database);
+        var (sql, given) = await ReadFormAsync(v);
+        string Value(string name) => given.GetValueOrDefault(name) as string ?? "";
+        try
+        {
+            var (outcome, analysis) = await RunAsync(v, database, sql, given);
+            return await PageAsync(v, sql, Value, (analysis, null), outcome, null, 200);
+        }
+        catch (Exception e) when (e is DatasetteException or SqliteException)
+        {
+            var (status, message) = e is DatasetteException known
+                ? (known.Status, known.Message)
+                : (400, SqlErrors.Message((SqliteException)e));
+            return await PageAsync(v, sql, Value, await TryAnalyzeAsync(v, database, sql), null, message, status);
+        }
+    }
+
+    private static async Task EnsureAsync(ViewContext v, Database database)
+    {
         if (!await v.AllowedAsync("execute-write-sql", database.Name))
         {
             throw new DatasetteException(403, "Permission denied: need execute-write-sql");
         }
         WriteViews.EnsureMutable(database);
-        var (sql, given) = isJson ? await ReadJsonAsync(v) : await ReadFormAsync(v);
+    }
+
+    private static async Task<(WriteOutcome Outcome, WriteAnalysis Analysis)> RunAsync(
+        ViewContext v,
+        Database database,
+        string sql,
+        Dictionary<string, object?> given
+    )
+    {
         if (string.IsNullOrWhiteSpace(sql))
         {
-            throw new DatasetteException(400, "SQL is required");
+            throw new DatasetteException(400, Required);
         }
         var names = SqlParameters.Names(sql);
         if (names.Any(MagicParameters.IsMagic))
@@ -119,13 +154,26 @@ internal static class ExecuteWriteView
         }
         analysis.EnsureAllowed();
         var guard = await analysis.GuardAsync(v);
+        var filled =
+            analysis.InsertedInto is { } name && await v.AllowedAsync("view-table", database.Name, name)
+                ? (await database.SchemaAsync(v.Ct)).Table(name)
+                : null;
         var outcome = await DurableWrites.WriteAsync(
             v,
             database,
-            connection => guard.Run(connection, () => SqlWriter.Run(connection, sql, given)),
+            connection =>
+            {
+                var done = guard.Run(connection, () => SqlWriter.Run(connection, sql, given));
+                return done.RowCount == 1 && filled is not null
+                    ? done with
+                    {
+                        InsertedRow = SqlWriter.InsertedRow(connection, filled),
+                    }
+                    : done;
+            },
             WriteTurn.Alone
         );
-        return (database, sql, outcome, analysis);
+        return (outcome, analysis);
     }
 
     private static async Task<(string Sql, Dictionary<string, object?> Parameters)> ReadJsonAsync(ViewContext v)
@@ -180,43 +228,68 @@ internal static class ExecuteWriteView
             }
         );
 
-    private static async Task<IResult> PageAsync(ViewContext v, string? sql, string? result)
+    private static async Task<IResult> GetAsync(ViewContext v)
     {
         var database = v.Database;
         await v.EnsureAllowedAsync("execute-write-sql", database.Name);
-        sql ??= v.Args["sql"] ?? "";
-        var (analysis, problem) = await TryAnalyzeAsync(v, database, sql);
+        var table =
+            v.Args["table"] is { } name && await v.AllowedAsync("view-table", database.Name, name)
+                ? (await database.SchemaAsync(v.Ct)).Table(name)
+                : null;
+        var sql = SqlTemplates.Sql(v.Args["template"], table) ?? v.Args["sql"] ?? "";
+        string Value(string name) => v.Args[ParameterPrefix + name] ?? v.Args[name] ?? "";
+        return await PageAsync(v, sql, Value, await TryAnalyzeAsync(v, database, sql), null, null, 200);
+    }
+
+    private static async Task<IResult> PageAsync(
+        ViewContext v,
+        string sql,
+        Func<string, string> valueOf,
+        (WriteAnalysis? Analysis, string? Problem) found,
+        WriteOutcome? outcome,
+        string? error,
+        int status
+    )
+    {
+        var database = v.Database;
+        const string Heading = "Write to this database";
         var layout = await v.App.LayoutAsync(
             v.Http,
-            "Write to this database",
+            Heading,
             $"execute-write db-{TildeEncoding.CssClass(database.Name)}",
             await Crumbs.OfAsync(v, database)
         );
-        var fields = new List<ToolField> { new("sql", "textarea", "SQL", sql) };
-        fields.AddRange(SqlParameters.Names(sql).Select(name => new ToolField(ParameterPrefix + name, "text", name)));
-        var page = new ToolModel(layout, "Write to this database")
+        var script = new ExtraAsset(v.App.UrlPath(StaticFiles.Href("write.js")), IsModule: true);
+        var reason = outcome is null ? DisabledReason(database, sql, found.Analysis, found.Problem) : null;
+        var page = new WriteSqlModel
         {
-            Intro = database.IsMutable
-                ? ["Runs one statement that writes, in one transaction."]
-                : ["This database is immutable: nothing can be written."],
-            Errors = problem is null ? [] : [problem],
-            Result = result,
-            Forms = [new("post", v.App.UrlOf(database) + "/-/execute-write", "Execute", [new(null, fields)])],
-            TablesHeading = "Query operations",
-            Tables =
-            [
-                new(
-                    "analysis-table",
-                    ["Operation", "Table", "Needed", "Allowed"],
-                    (analysis?.Rows ?? [])
-                        .Select(row =>
-                            (IReadOnlyList<string>)
-                                [row.Access.Operation, row.Access.Table ?? "", row.Required ?? "", row.IsAllowed ? "yes" : "no"]
-                        )
-                        .ToList()
-                ),
-            ],
+            Layout = layout with { ExtraScripts = [script, .. layout.ExtraScripts] },
+            Heading = Heading,
+            Color = database.Color,
+            Action = v.App.UrlOf(database) + "/-/execute-write",
+            Sql = sql,
+            Parameters = SqlParameters.Names(sql).Select(name => new ParameterModel(name, valueOf(name))).ToList(),
+            Operations = (found.Analysis?.Rows ?? [])
+                .Select(row => new OperationModel(
+                    row.Access.Operation,
+                    row.Access.Table ?? "",
+                    row.Access.Source,
+                    row.Required ?? "",
+                    row.IsAllowed
+                ))
+                .ToList(),
+            Templates = database.IsMutable ? await SqlTemplates.OfAsync(v, database, await database.SchemaAsync(v.Ct)) : null,
+            DisabledReason = reason,
+            // Without a script an empty editor must be able to be sent when it is not empty any more.
+            IsDisabled = reason is not null && reason != Required,
+            Error = error,
+            Result = outcome?.Message,
+            RowHref = outcome?.InsertedRow is { } key ? $"{v.App.UrlOf(database, found.Analysis!.InsertedInto!)}/{key}" : null,
+            Rows = outcome is { Rows.Count: > 0 }
+                ? QueryPageBuilder.Rows(v, database, outcome.Columns, outcome.Rows, hasBlobs: false)
+                : null,
+            IsTruncated = outcome?.IsTruncated == true,
         };
-        return Respond.Html(ToolPage.Create(page), 200);
+        return Respond.Html(WriteSql.Create(page), status);
     }
 }

@@ -60,7 +60,7 @@ internal sealed class QueryPageBuilder(ViewContext v, Database database, StoredQ
             Formats = hasRows ? Formats.Links(v, Formats.Of(v, database, stored, sql, results!, null)) : [],
             CsvHref = hasRows ? v.PathWithFormat("csv", "_size=max") : null,
             Note = Note(results),
-            Rows = hasRows ? Rows(results!) : null,
+            Rows = hasRows ? Rows(v, database, results!.Columns, results.Rows) : null,
             Limits = stored?.IsWrite == true ? "Changes this database." : Limits(v),
         };
         var status = error is null ? 200 : 400;
@@ -223,31 +223,41 @@ internal sealed class QueryPageBuilder(ViewContext v, Database database, StoredQ
         return QueryArgs.FromPairs(pairs).ToPath(v.App.UrlOf(database) + "/-/query");
     }
 
-    private RowsModel Rows(QueryResults results)
+    /// <summary>Rows of SQL by hand.</summary>
+    /// <param name="v">The request.</param>
+    /// <param name="database">Where they come from.</param>
+    /// <param name="names">Their columns.</param>
+    /// <param name="found">The rows.</param>
+    /// <param name="hasBlobs">Whether the bytes of a cell can be had by running the SQL again.</param>
+    public static RowsModel Rows(
+        ViewContext v,
+        Database database,
+        IReadOnlyList<string> names,
+        IReadOnlyList<object?[]> found,
+        bool hasBlobs = true
+    )
     {
         var cells = new Cells(v, database, null)
         {
             HasTypes = false,
             Limit = v.App.Settings.TruncateCellsHtml,
-            Columns = results.Columns,
+            Columns = names,
         };
-        var columns = results
-            .Columns.Select(
+        var columns = names
+            .Select(
                 (name, i) =>
                     new ColumnModel(name, Cells.Class(name))
                     {
-                        IsNumeric =
-                            results.Rows.All(row => row[i] is null or long or double) && results.Rows.Any(row => row[i] is not null),
+                        IsNumeric = found.All(row => row[i] is null or long or double) && found.Any(row => row[i] is not null),
                     }
             )
             .ToList();
-        var rows = results
-            .Rows.Select(row =>
+        var rows = found
+            .Select(row =>
             {
                 cells.Row = row;
                 var list = row.Select(
-                    (value, i) =>
-                        cells.Make(results.Columns[i], value, value is byte[] blob ? Blobs.QueryHref(v, results.Columns[i], blob) : null)
+                    (value, i) => cells.Make(names[i], value, value is byte[] blob && hasBlobs ? Blobs.QueryHref(v, names[i], blob) : null)
                 );
                 return new RowModel(null, null, list.ToList());
             })

@@ -1,5 +1,7 @@
 using System.Text.RegularExpressions;
 using Datasette.Databases;
+using Datasette.Tables;
+using Datasette.Text;
 using Microsoft.Data.Sqlite;
 
 namespace Datasette.Views;
@@ -11,6 +13,9 @@ namespace Datasette.Views;
 /// <param name="IsTruncated">Whether it gave more.</param>
 internal sealed record WriteOutcome(int RowCount, IReadOnlyList<string> Columns, IReadOnlyList<object?[]> Rows, bool IsTruncated)
 {
+    /// <summary>The key of the one row that was inserted, as in its address; null when it is not one, or not known.</summary>
+    public string? InsertedRow { get; init; }
+
     /// <summary>What is told when nobody configured other words.</summary>
     public string Message => RowCount < 0 ? "Query executed" : $"Query executed, {RowCount} row{(RowCount == 1 ? "" : "s")} affected";
 }
@@ -40,6 +45,23 @@ internal static partial class SqlWriter
         }
         var count = !isTruncated && Changes().IsMatch(sql) && !statement.IsReadOnly ? SqliteChanges(connection) : -1;
         return new(count, statement.ColumnNames(), rows, isTruncated);
+    }
+
+    /// <summary>The key of the row that was inserted last, as in its address; null when the table does not tell.</summary>
+    /// <param name="connection">The connection that has just inserted one row into the table.</param>
+    /// <param name="table">The table.</param>
+    public static string? InsertedRow(SqliteConnection connection, TableSchema table)
+    {
+        var isHidden = table.Columns.Any(column => column.Name.Equals("rowid", StringComparison.OrdinalIgnoreCase));
+        if (!table.IsRowidTable || isHidden)
+        {
+            return null;
+        }
+        var keys = string.Join(", ", table.RowKeys.Select(SqlText.QuoteAlways));
+        var sql = $"select {keys} from {SqlText.QuoteAlways(table.Name)} where rowid = last_insert_rowid()";
+        return SqlStatement.Query(connection, sql).FirstOrDefault() is { } row && row.All(value => value is long or double or string)
+            ? RowQuery.Segment(row)
+            : null;
     }
 
     private static int SqliteChanges(SqliteConnection connection) => (int)(long)SqlStatement.Scalar(connection, "select changes()")!;

@@ -28,6 +28,12 @@ internal sealed partial class WriteAnalysis
 
     public bool IsWrite => Rows.Any(row => !row.Access.IsRead);
 
+    /// <summary>The table into which it only inserts; null when it does anything else. What triggers do besides does not count.</summary>
+    public string? InsertedInto =>
+        Rows.Where(row => row.Access is { IsRead: false, Source: null }).ToList() is [{ Access: { Operation: "insert", Table: { } table } }]
+            ? table
+            : null;
+
     /// <exception cref="DatasetteException">400 for SQL that SQLite does not understand, 403 for what nobody may do here.</exception>
     public static async Task<WriteAnalysis> OfAsync(ViewContext v, Database database, string sql)
     {

@@ -26,6 +26,7 @@ public sealed class MetricTablesTests
 
     [Fact]
     [Trait("Rule", "P063")]
+    [Trait("Rule", "P088")]
     public void P045_SampleOfAnUnknownDatabase_IsLeftOut() =>
         Assert.DoesNotContain(
             MetricTables.From(Samples.Metrics, s_names).Databases.SelectMany(database => database.Rows),

@@ -189,6 +189,7 @@ public sealed class Site : IAsyncDisposable
         create table codes (code text primary key, name text) without rowid;
         insert into codes values ('a', 'Alpha');
         create table keyboard (id integer primary key, name text not null);
+        create table writing (id integer primary key, name text not null);
         create table changing (id integer primary key, name text, old text);
         insert into changing values (1, 'kept', 'gone');
         create table many (id integer primary key, name text not null, amount integer, note text);

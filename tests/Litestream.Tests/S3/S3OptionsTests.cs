@@ -107,6 +107,7 @@ public sealed class S3OptionsTests
 
     [Fact]
     [Trait("Rule", "C111")]
+    [Trait("Rule", "P086")]
     public void Credentials_Order_ConfigurationThenAwsThenLitestreamThenChain()
     {
         Dictionary<string, string> environment = new()

@@ -234,11 +234,14 @@ public sealed class S3RequestsTests
     }
 
     [Fact]
+    [Trait("Rule", "P086")]
     public async Task SessionToken_IsSentAndSigned()
     {
         var (store, server) = Open("http://host", ("session-token", "temporary"));
         await store.HeadAsync("k", Cancel);
-        Assert.Equal("temporary", Assert.Single(server.Requests)["x-amz-security-token"]);
+        var request = Assert.Single(server.Requests);
+        Assert.Equal("temporary", request["x-amz-security-token"]);
+        Assert.Contains("x-amz-security-token", request["Authorization"], StringComparison.Ordinal);
     }
 
     [Fact]
