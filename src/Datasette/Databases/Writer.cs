@@ -12,7 +12,6 @@ internal sealed class Writer(Func<SqliteConnection> open, Action<bool> committed
 {
     /// <summary>Once a group has worked this long it commits; the rest is the next group.</summary>
     private static readonly TimeSpan GroupTime = TimeSpan.FromMilliseconds(20);
-
     private static readonly TimeSpan LockPause = TimeSpan.FromMilliseconds(5);
 
     private WriterConnection? _connection;

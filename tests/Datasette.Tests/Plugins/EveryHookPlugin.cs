@@ -16,6 +16,7 @@ using Microsoft.Data.Sqlite;
 namespace Datasette.Tests.Plugins;
 
 /// <summary>Overrides every hook there is, each with something that can be seen from outside, and notes which of them were called.</summary>
+/// <remarks>Larger than other rooms: all hooks in one plugin is what it proves.</remarks>
 public sealed class EveryHookPlugin : DatasettePlugin
 {
     /// <summary>The hooks that were called, by method name.</summary>

@@ -24,6 +24,7 @@ internal sealed record Probe(string Target, Func<May, Walker, int> Status)
 }
 
 /// <summary>Addresses for every route, in every format.</summary>
+/// <remarks>Larger than other rooms: one list, to be read beside that of the routes.</remarks>
 internal static class WalkProbes
 {
     private const string Json = "application/json";
