@@ -1,36 +1,42 @@
-using System.Globalization;
+using System.Buffers;
 using Xunit;
 
 namespace Litestream.Tests.Fuzz;
 
 /// <summary>
 /// Every parser under mutated input: a typed error or a result, never another exception, never more memory than the input and four pages. A number of
-/// inputs in every build; <c>./build.sh fuzz [TARGET] [MINUTES]</c> goes on longer, with other seeds.
+/// inputs in every build, of the code as it is and of an instrumented copy; <c>./build.sh fuzz [TARGET] [MINUTES]</c> goes on with the latter, with other
+/// seeds.
 /// </summary>
 [Collection(nameof(FuzzTests))]
 [CollectionDefinition(nameof(FuzzTests), DisableParallelization = true)]
 public sealed class FuzzTests(ITestOutputHelper output)
 {
-    private static readonly int s_seed = Number("LITESTREAM_FUZZ_SEED", 1);
-    private static readonly double s_minutes = Number("LITESTREAM_FUZZ_MINUTES", 0);
-    private static readonly string s_only = Environment.GetEnvironmentVariable("LITESTREAM_FUZZ_TARGET") ?? "";
-
-    public static TheoryData<string> Targets => [.. FuzzTargets.All.Keys.Where(name => s_only.Length == 0 || name == s_only)];
+    public static TheoryData<string> Targets =>
+        [.. FuzzTargets.All.Keys.Where(name => FuzzSession.Only.Length == 0 || name == FuzzSession.Only)];
 
     [Theory]
     [MemberData(nameof(Targets))]
-    public void Parser_MutatedInput_GivesATypedErrorWithinItsMemory(string name)
+    public void Parser_MutatedInput_GivesATypedErrorWithinItsMemory(string name) => Check(FuzzSession.RunPlain(name));
+
+    [Theory]
+    [MemberData(nameof(Targets))]
+    public void Parser_InputGuidedByCoverage_GivesATypedErrorWithinItsMemory(string name)
     {
-        var target = FuzzTargets.All[name]();
-        var runner = new FuzzRunner(target, s_seed);
-        // The first inputs make what is made once: tables, code, the pool's own bookkeeping.
-        new FuzzRunner(target, s_seed + 1).Run(50);
-        var result = s_minutes > 0 ? runner.Run(TimeSpan.FromMinutes(s_minutes)) : runner.Run(target.ShortRun);
-        output.WriteLine($"seed {s_seed}; {result}");
-        Assert.Empty(result.Crashes);
-        Assert.Empty(result.OverBound);
-        // A fuzzer whose every input fails at the first byte proves nothing.
-        Assert.True(result.Accepted > 0, $"{result}: not one input was accepted");
+        var result = InstrumentedContext.Run(name, guided: !FuzzSession.Blind);
+        Check(result);
+        Assert.True(result.Edges > 20, $"{result}: the code was not instrumented");
+    }
+
+    [Fact]
+    public void Guidance_FindsWhatBlindMutationDoesNot()
+    {
+        var guided = InstrumentedContext.Run(FuzzSession.Planted, guided: true);
+        var blind = InstrumentedContext.Run(FuzzSession.Planted, guided: false);
+        output.WriteLine($"guided: {guided}");
+        output.WriteLine($"blind: {blind}");
+        Assert.NotEmpty(guided.Crashes);
+        Assert.Empty(blind.Crashes);
     }
 
     [Fact]
@@ -55,6 +61,26 @@ public sealed class FuzzTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public void Runner_PoolMustMakeBuffers_CountsThemOnce()
+    {
+        // More at once than the pool keeps: it must make some.
+        const int Size = 1 << 14;
+        const int Count = 600;
+        var renting = new FuzzTarget(
+            "renting",
+            [new byte[8]],
+            _ =>
+            {
+                var rented = Enumerable.Range(0, Count).Select(_ => ArrayPool<byte>.Shared.Rent(Size)).ToArray();
+                Array.ForEach(rented, buffer => ArrayPool<byte>.Shared.Return(buffer));
+            }
+        );
+        new FuzzRunner(renting, 1).Run(1);
+        var result = new FuzzRunner(renting, 1).Run(1);
+        Assert.InRange(result.MostOver, Count * Size, Count * Size * 5L / 4);
+    }
+
+    [Fact]
     public void Runner_SameSeed_GivesTheSameInputs()
     {
         var target = FuzzTargets.All["ltx"]();
@@ -63,8 +89,12 @@ public sealed class FuzzTests(ITestOutputHelper output)
         Assert.NotEqual(new FuzzRunner(target, 7).Input(100), new FuzzRunner(target, 8).Input(100));
     }
 
-    private static int Number(string variable, int otherwise) =>
-        int.TryParse(Environment.GetEnvironmentVariable(variable), NumberStyles.None, CultureInfo.InvariantCulture, out var number)
-            ? number
-            : otherwise;
+    private void Check(FuzzResult result)
+    {
+        output.WriteLine($"seed {FuzzSession.Seed}; {result}");
+        Assert.Empty(result.Crashes);
+        Assert.Empty(result.OverBound);
+        // A fuzzer whose every input fails at the first byte proves nothing.
+        Assert.True(result.Accepted > 0, $"{result}: not one input was accepted");
+    }
 }
