@@ -96,7 +96,7 @@ internal sealed class EditForms
                     { "database_url", v.App.UrlOf(database) },
                     {
                         "rights",
-                        new JsonMap { { "create", true } }
+                        new JsonMap { { "create", true }, { "insert", await v.AllowedAsync("insert-row", database.Name) } }
                     },
                 }
             )

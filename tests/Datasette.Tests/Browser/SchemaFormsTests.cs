@@ -75,6 +75,92 @@ public sealed class SchemaFormsTests(Site site) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task U034_Table_IsMade_FromCsv_WithTheTypesShown()
+    {
+        await OpenAsync("/forms", "data-database-action=create-table");
+        var dialog = page.Locator("#table-create-dialog");
+        var summary = dialog.Locator(".table-create-data-preview-summary");
+        await page.FillAsync(".table-create-table-name", "from csv");
+        await page.ClickAsync(".table-create-from-data");
+        await Expect(dialog.Locator(".table-create-table-name")).ToHaveValueAsync("from csv");
+        await page.ClickAsync(".table-create-save");
+        await Expect(dialog.Locator(".table-create-error")).ToContainTextAsync("There are no rows yet.");
+        await page.FillAsync(".table-create-data-textarea", "a,A\n1,2");
+        await Expect(summary).ToHaveTextAsync("Two columns are called A.");
+        await page.FillAsync(".table-create-data-textarea", "a,\n1,2");
+        await Expect(summary).ToContainTextAsync("A column has no name");
+        const string Csv = """
+            zip,count,price,big,note,code
+            00123,1,1.5,9223372036854775807,"He said ""hi"",
+            twice",a
+            10115,,2,1,,b
+            +49,3,-3e2,9223372036854775808,"",c
+            """;
+        await page.FillAsync(".table-create-data-textarea", Csv);
+        await Expect(summary).ToHaveTextAsync("3 rows, 6 columns:");
+        await Expect(dialog.Locator(".table-create-data-preview-table th"))
+            .ToHaveTextAsync(["zip text", "count integer", "price float", "big text", "note text", "code text"]);
+        await Expect(dialog.Locator(".table-create-data-preview-table tbody tr").Nth(1).Locator("td"))
+            .ToHaveTextAsync(["10115", "NULL", "2", "1", "NULL", "b"]);
+        await Expect(dialog.Locator(".table-create-data-primary-key")).ToHaveValueAsync("id");
+        await Expect(dialog.Locator(".table-create-data-primary-key option"))
+            .ToHaveTextAsync(["none", "id, a new column that counts up", "zip", "price", "big", "code"]);
+        await dialog.Locator(".table-create-data-primary-key").SelectOptionAsync("code");
+        await page.ClickAsync(".table-create-manual");
+        await Expect(dialog.Locator(".table-create-column-row")).ToHaveCountAsync(2);
+        await page.ClickAsync(".table-create-from-data");
+        await page.FillAsync(".table-create-data-textarea", Csv);
+        await dialog.Locator(".table-create-data-primary-key").SelectOptionAsync("code");
+        await page.ClickAsync(".table-create-save");
+        await Expect(page).ToHaveURLAsync("/forms/from+csv");
+        Assert.Equal(
+            "CREATE TABLE \"from csv\" ( \"zip\" TEXT, \"count\" INTEGER, \"price\" REAL, \"big\" TEXT, \"note\" TEXT, \"code\" TEXT PRIMARY KEY )",
+            await SqlOfAsync("from csv")
+        );
+        var rows = await page.APIRequest.GetAsync("/forms/from+csv.json?_shape=array");
+        Assert.Equal(
+            """[{"zip":"00123","count":1,"price":1.5,"big":"9223372036854775807","note":"He said \u0022hi\u0022,\ntwice","code":"a"},{"zip":"10115","count":null,"price":2.0,"big":"1","note":null,"code":"b"},{"zip":"\u002B49","count":3,"price":-300.0,"big":"9223372036854775808","note":"","code":"c"}]""",
+            await rows.TextAsync()
+        );
+    }
+
+    [Fact]
+    public async Task U034_Table_IsMade_FromAFileOfJson_AndWhatIsRefusedStays()
+    {
+        await OpenAsync("/forms", "data-database-action=create-table");
+        var dialog = page.Locator("#table-create-dialog");
+        await page.ClickAsync(".table-create-from-data");
+        await page.SetInputFilesAsync(
+            ".table-create-data-open-file",
+            new FilePayload
+            {
+                Name = "owners.json",
+                MimeType = "application/json",
+                Buffer = System.Text.Encoding.UTF8.GetBytes(
+                    """[{"id": 9007199254740993, "tags": ["a"], "ok": true}, {"id": 2, "more": 0.5}]"""
+                ),
+            }
+        );
+        await Expect(dialog.Locator(".table-create-data-preview-table th"))
+            .ToHaveTextAsync(["id integer", "tags text", "ok integer", "more float"]);
+        await Expect(dialog.Locator(".table-create-table-name")).ToHaveValueAsync("owners");
+        await Expect(dialog.Locator(".table-create-data-primary-key")).ToHaveValueAsync("id");
+        // A table of that name is there already, and must not be filled with these.
+        await page.ClickAsync(".table-create-save");
+        await Expect(dialog.Locator(".table-create-error")).ToContainTextAsync("already");
+        await Expect(dialog.Locator(".table-create-data-textarea"))
+            .ToHaveValueAsync(new System.Text.RegularExpressions.Regex("9007199254740993"));
+        await page.FillAsync(".table-create-table-name", "from json");
+        await page.ClickAsync(".table-create-save");
+        await Expect(page).ToHaveURLAsync("/forms/from+json");
+        var rows = await page.APIRequest.GetAsync("/forms/from+json.json?_shape=array");
+        Assert.Equal(
+            """[{"id":2,"tags":null,"ok":null,"more":0.5},{"id":9007199254740993,"tags":"[\u0022a\u0022]","ok":1,"more":null}]""",
+            await rows.TextAsync()
+        );
+    }
+
+    [Fact]
     public async Task U053_Table_IsAltered_AfterAReview_AndDropped()
     {
         await OpenAsync("/forms/changing", "data-table-action=alter-table");

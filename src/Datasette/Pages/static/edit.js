@@ -561,41 +561,56 @@ const editor = (() => {
   return { insert, edit, start, get frame() { return me; } };
 })();
 
+// Cells of text with tabs or commas. A cell without anything is null, one with nothing between quotes an empty text.
+const split = (text) => {
+  const mark = text.split("\n", 1)[0].includes("\t") ? "\t" : ",";
+  const lines = [[]];
+  const cell = new RegExp(`(?:"((?:[^"]|"")*)"|([^${mark}\\r\\n]*))(${mark}|\\r?\\n|$)`, "y");
+  while (cell.lastIndex < text.length) {
+    const found = cell.exec(text);
+    if (!found) throw new Error(`Line ${lines.length}: a quote is not closed.`);
+    lines.at(-1).push(found[1] === undefined ? found[2] || null : found[1].replaceAll('""', '"'));
+    if (found[3].endsWith("\n")) lines.push([]);
+    else if (found[3] === mark && cell.lastIndex === text.length) lines.at(-1).push(null);
+  }
+  return lines.filter((line) => line.some((item) => item !== null));
+};
+// Rows as maps; of text, each has all columns, and every value is a text or null.
+const readRows = (text) => {
+  if (/^\s*[[{]/.test(text)) {
+    let said;
+    try {
+      said = parse(text);
+    } catch (wrong) {
+      throw new Error(`This is no JSON: ${wrong.message}`);
+    }
+    const rows = Array.isArray(said) ? said : Array.isArray(said.rows) ? said.rows : [said];
+    if (!rows.every((row) => row !== null && typeof row === "object" && !Array.isArray(row) && !(row instanceof Exact))) throw new Error("JSON must be a list of objects.");
+    return { isText: false, rows: rows.map((row) => new Map(Object.entries(row))) };
+  }
+  const [names = [], ...lines] = split(text);
+  const rows = lines.map((line, i) => {
+    if (line.length > names.length) throw new Error(`Row ${i + 1} has ${plural(line.length, "value")} for ${plural(names.length, "column")}.`);
+    return new Map(names.map((name, n) => [name, line[n] ?? null]));
+  });
+  return { isText: true, names, rows };
+};
+const shown = (value) => (value === undefined ? "" : value === null ? "NULL" : value instanceof Exact ? value.text : typeof value === "string" ? value : write(value));
+// The first rows, so that somebody sees what will be stored; a head is a text or a list of nodes.
+const previewOf = (name, heads, rows, columnNames) =>
+  make("table", { class: name },
+    make("thead", {}, make("tr", {}, ...heads.map((head) => make("th", { scope: "col" }, ...[head].flat())))),
+    make("tbody", {}, ...rows.slice(0, 5).map((row) => make("tr", {}, ...columnNames.map((column) => make("td", {}, shown(row.get(column))))))));
+
 // Many rows at once: pasted, or from a file. They are shown before they are sent.
 const bulk = (() => {
-  // Cells of text with tabs or commas. A cell without anything is null, one with nothing between quotes an empty text.
-  const split = (text) => {
-    const mark = text.split("\n", 1)[0].includes("\t") ? "\t" : ",";
-    const lines = [[]];
-    const cell = new RegExp(`(?:"((?:[^"]|"")*)"|([^${mark}\\r\\n]*))(${mark}|\\r?\\n|$)`, "y");
-    while (cell.lastIndex < text.length) {
-      const found = cell.exec(text);
-      if (!found) throw new Error(`Line ${lines.length}: a quote is not closed.`);
-      lines.at(-1).push(found[1] === undefined ? found[2] || null : found[1].replaceAll('""', '"'));
-      if (found[3].endsWith("\n")) lines.push([]);
-      else if (found[3] === mark && cell.lastIndex === text.length) lines.at(-1).push(null);
-    }
-    return lines.filter((line) => line.some((item) => item !== null));
-  };
   const read = (text) => {
-    if (/^\s*[[{]/.test(text)) {
-      let said;
-      try {
-        said = parse(text);
-      } catch (wrong) {
-        throw new Error(`This is no JSON: ${wrong.message}`);
-      }
-      const rows = Array.isArray(said) ? said : Array.isArray(said.rows) ? said.rows : [said];
-      if (!rows.every((row) => row !== null && typeof row === "object" && !Array.isArray(row) && !(row instanceof Exact))) throw new Error("JSON must be a list of objects.");
-      return rows.map((row) => new Map(Object.entries(row)));
-    }
-    const [names = [], ...lines] = split(text);
-    return lines.map((line, i) => {
-      if (line.length > names.length) throw new Error(`Row ${i + 1} has ${plural(line.length, "value")} for ${plural(names.length, "column")}.`);
+    const { rows, isText } = readRows(text);
+    if (!isText) return rows;
+    return rows.map((given) => {
       const row = new Map();
-      for (const [n, name] of names.entries()) {
+      for (const [name, value] of given) {
         const column = columns.find((other) => other.name === name);
-        const value = line[n] ?? null;
         if (!column) row.set(name, value);
         else if (value !== null) row.set(name, column.affinity === "TEXT" || column.affinity === "BLOB" ? value : (numeral(value) ?? value));
         else if (!column.auto && !column.not_null && column.default === null) row.set(name, null);
@@ -625,11 +640,7 @@ const bulk = (() => {
         const unknown = names.filter((name) => !columns.some((column) => column.name === name));
         if (unknown.length > 0) throw new Error(`${facts.table} has no column ${unknown.join(", ")}. It has ${columns.map(({ name }) => name).join(", ")}.`);
         rows = found;
-        const cell = (value) => (value === undefined ? "" : value === null ? "NULL" : value instanceof Exact ? value.text : typeof value === "string" ? value : write(value));
-        preview.replaceChildren(
-          make("table", { class: "row-edit-bulk-preview-table" },
-            make("thead", {}, make("tr", {}, ...names.map((name) => make("th", { scope: "col" }, name)))),
-            make("tbody", {}, ...rows.slice(0, 5).map((row) => make("tr", {}, ...names.map((name) => make("td", {}, cell(row.get(name)))))))));
+        preview.replaceChildren(previewOf("row-edit-bulk-preview-table", names, rows, names));
         preview.hidden = rows.length === 0;
         summary.textContent = rows.length === 0 ? "Column names only, no rows yet" : plural(rows.length, "row") + (rows.length > 5 ? "; the first 5:" : ":");
         me.save.textContent = rows.length === 0 ? "Insert rows" : `Insert ${plural(rows.length, "row")}`;
@@ -729,7 +740,7 @@ document.addEventListener("click", (event) => {
   if (one) actions[one.dataset.tableAction || one.dataset.rowAction](one);
 });
 // For the forms that change tables.
-window.datasetteForms = { facts, all, make, button, plural, post, ask, frame, say, numeral };
+window.datasetteForms = { facts, all, make, button, later, plural, post, ask, tilde, frame, say, numeral, isExact: (value) => value instanceof Exact, isBytes, readRows, previewOf };
 if (window._datasetteTableData) {
   Object.assign(window._datasetteTableData, {
     ...(rights.insert ? { insertRow: { path: `${url}/-/insert`, primaryKeys: keys, columns } } : {}),

@@ -1,5 +1,5 @@
 // Forms that make and change tables. Only pages on which somebody may do that ask for this file, after the forms for rows.
-const { facts, all, make, button, plural, post, ask, frame, say, numeral } = window.datasetteForms;
+const { facts, all, make, button, later, plural, post, ask, tilde, frame, say, numeral, isExact, isBytes, readRows, previewOf } = window.datasetteForms;
 const { rights } = facts;
 const types = { text: "Text", integer: "Integer", float: "Real number", blob: "Bytes" };
 const expressions = {
@@ -116,9 +116,132 @@ const readAll = (me, rows) => {
   return null;
 };
 
-// A new table.
+// What a column of pasted values is made as; the same that the server finds. Numbers of CSV are numbers only where none of them would change:
+// 007 and +49 are texts.
+const isNumber = (text) => /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/.test(text);
+const number = (text) => {
+  try {
+    return numeral(text);
+  } catch {
+    return null;
+  }
+};
+const typeOf = (values) => {
+  const kinds = new Set(values.filter((value) => value !== null && value !== undefined).map((value) =>
+    isExact(value) ? (/^-?\d+$/.test(value.text) ? "integer" : "float")
+    : typeof value === "boolean" ? "integer"
+    : isBytes(value) ? "blob"
+    : "text"));
+  if (kinds.size === 1) return [...kinds][0];
+  const has = (...wanted) => kinds.size === wanted.length && wanted.every((kind) => kinds.has(kind));
+  return has("integer", "float") ? "float" : has("text", "blob") ? "blob" : "text";
+};
+const columnsOf = ({ rows, isText, names }) => {
+  const all = names || [...new Set(rows.flatMap((row) => [...row.keys()]))];
+  if (all.some((name) => name === null || name.trim() === "")) throw new Error("A column has no name: the first line holds the names.");
+  const twice = all.find((name, i) => all.findIndex((other) => other.toLowerCase() === name.toLowerCase()) !== i);
+  if (twice !== undefined) throw new Error(`Two columns are called ${twice}.`);
+  return all.map((name) => {
+    const texts = rows.map((row) => row.get(name)).filter((value) => value !== null && value !== undefined);
+    if (isText && texts.length > 0 && texts.every((text) => isNumber(text) && number(text) !== null)) for (const row of rows) if (row.get(name) !== null) row.set(name, number(row.get(name)));
+    const values = rows.map((row) => row.get(name));
+    const keys = new Set(values.map((value) => (isExact(value) ? value.text : value)));
+    const canBeKey = rows.length > 0 && keys.size === rows.length && values.every((value) => isExact(value) || (typeof value === "string" && value !== ""));
+    return { name, type: typeOf(values), canBeKey };
+  });
+};
+
+// A new table, from what its columns are, or from rows.
 const create = (() => {
   let me = null;
+  const fromData = (table, manual) => {
+    const text = make("textarea", { class: "table-create-data-textarea code", id: "create-data", rows: "8", spellcheck: "false", "aria-describedby": "create-data-hint" });
+    const file = make("input", { type: "file", class: "table-create-data-open-file row-edit-bulk-open-file", accept: ".csv,.tsv,.txt,.json", "aria-label": "Or open a file" });
+    const key = make("select", { class: "table-create-data-primary-key", id: "create-data-key" });
+    const keyLine = make("p", { hidden: "" }, make("label", { for: "create-data-key" }, "Key: "), key);
+    const summary = make("p", { class: "table-create-data-preview-summary row-edit-bulk-preview-summary", role: "status" });
+    const preview = make("div", { class: "row-edit-bulk-preview table-wrapper", tabindex: "0", role: "region", "aria-label": "Preview", hidden: "" });
+    const back = button("table-create-manual", "Columns by hand instead");
+    let rows = [];
+    const show = () => {
+      rows = [];
+      me.clear();
+      preview.hidden = keyLine.hidden = true;
+      me.save.textContent = "Create table";
+      if (text.value.trim() === "") return (summary.textContent = "");
+      try {
+        const found = readRows(text.value.trim());
+        const columns = columnsOf(found);
+        if (found.rows.length === 0) return (summary.textContent = "Column names only, no rows yet");
+        rows = found.rows;
+        const wanted = key.value;
+        const isFree = !columns.some(({ name }) => name.toLowerCase() === "id");
+        key.replaceChildren(
+          make("option", { value: "" }, "none"),
+          ...(isFree ? [make("option", { value: "id" }, "id, a new column that counts up")] : []),
+          ...columns.filter(({ canBeKey }) => canBeKey).map(({ name }) => make("option", { value: name }, name)));
+        const values = [...key.options].map(({ value }) => value);
+        key.value = key.dataset.chosen && values.includes(wanted) ? wanted : values.find((value) => value.toLowerCase() === "id") ?? "";
+        const names = columns.map(({ name }) => name);
+        preview.replaceChildren(previewOf("table-create-data-preview-table row-edit-bulk-preview-table", columns.map(({ name, type }) => [name, " ", make("small", {}, type)]), rows, names));
+        preview.hidden = keyLine.hidden = false;
+        summary.textContent = `${plural(rows.length, "row")}, ${plural(columns.length, "column")}${rows.length > 5 ? "; the first 5 rows:" : ":"}`;
+        me.save.textContent = `Create table with ${plural(rows.length, "row")}`;
+      } catch (wrong) {
+        summary.textContent = wrong.message;
+      }
+    };
+    text.addEventListener("input", later(250, show));
+    key.addEventListener("change", () => (key.dataset.chosen = "1"));
+    file.addEventListener("change", async () => {
+      if (file.files.length === 0) return;
+      text.value = await file.files[0].text();
+      if (table.value === "") table.value = file.files[0].name.replace(/\.[^.]*$/, "");
+      show();
+    });
+    back.addEventListener("click", manual);
+    me.fields.replaceChildren(
+      make("p", { class: "schema-name" }, labelled("Name of the table", table)),
+      make("div", { class: "row-edit-bulk" },
+        make("p", { class: "row-edit-head" }, make("label", { for: "create-data" }, "Rows"), " ", make("small", { id: "create-data-hint" }, "from a spreadsheet, as CSV with column names in the first line, or as JSON")),
+        text,
+        make("p", { class: "button-row schema-buttons" }, file),
+        summary,
+        preview,
+        keyLine,
+        make("p", {}, back)),
+    );
+    me.isDirty = () => text.value !== "" || table.value !== "";
+    me.save.textContent = "Create table";
+    me.submit = async () => {
+      show();
+      if (!isNamed(table)) return;
+      if (rows.length === 0) {
+        text.focus();
+        return me.fail("There are no rows yet.", summary.textContent);
+      }
+      // The interface would add the rows to a table that is there.
+      const isThere = await ask(`${facts.database_url}/${tilde(table.value.trim())}.json?_size=0`).then(() => true, (refusal) => refusal.status !== 404);
+      if (isThere) {
+        table.focus();
+        return me.fail(`There is a table ${table.value.trim()} already. Choose another name; rows are added to a table on its own page.`);
+      }
+      await send(table, { rows, ...(key.value === "" ? {} : { pk: key.value }) });
+    };
+    (table.value === "" ? table : text).focus();
+  };
+  const isNamed = (table) => {
+    table.removeAttribute("aria-invalid");
+    if (table.value.trim() !== "") return true;
+    table.setAttribute("aria-invalid", "true");
+    table.focus();
+    me.fail("Give the table a name.");
+    return false;
+  };
+  const send = async (table, what) => {
+    const said = await post(`${facts.database_url}/-/create`, { table: table.value.trim(), ...what });
+    location.assign(new URL(said.table_url).pathname);
+  };
   return async (opener) => {
     const targets = await targetsOf();
     me ??= frame("table-create", "Create table");
@@ -127,6 +250,7 @@ const create = (() => {
     const table = make("input", { type: "text", class: "table-create-table-name", autocapitalize: "off", autocomplete: "off", spellcheck: "false" });
     const list = make("ul", { class: "schema-list" });
     const add = button("table-create-add-column", "Add a column");
+    const data = button("table-create-from-data", "From data instead");
     const rows = () => [...list.children];
     const addRow = () => {
       const row = columnRow("table-create", targets, true, (next) => (next && next.schema ? next.schema.name : add).focus());
@@ -134,28 +258,31 @@ const create = (() => {
       return row;
     };
     add.addEventListener("click", () => addRow().schema.name.focus());
-    me.fields.replaceChildren(make("p", { class: "schema-name" }, labelled("Name of the table", table)), list, make("p", {}, add));
     const first = addRow().schema;
     first.name.value = "id";
     first.type.value = "integer";
     first.pk.checked = true;
     addRow();
-    me.isDirty = () => table.value !== "" || rows().length !== 2 || rows()[1].schema.name.value !== "";
-    me.submit = async () => {
-      table.removeAttribute("aria-invalid");
-      if (table.value.trim() === "") {
-        table.setAttribute("aria-invalid", "true");
-        table.focus();
-        return me.fail("Give the table a name.");
-      }
-      const columns = readAll(me, rows());
-      if (!columns) return;
-      if (columns.length === 0) return me.fail("Add at least one column.");
-      const pks = columns.filter((_, i) => rows()[i].schema.pk.checked).map(({ name }) => name);
-      const key = pks.length === 0 ? {} : pks.length === 1 ? { pk: pks[0] } : { pks };
-      const said = await post(`${facts.database_url}/-/create`, { table: table.value.trim(), columns, ...key });
-      location.assign(new URL(said.table_url).pathname);
+    const manual = () => {
+      me.clear();
+      me.save.textContent = "Create table";
+      me.fields.replaceChildren(make("p", { class: "schema-name" }, labelled("Name of the table", table)), list, make("p", { class: "button-row schema-buttons" }, add, ...(rights.insert ? [data] : [])));
+      me.isDirty = () => table.value !== "" || rows().length !== 2 || rows()[1].schema.name.value !== "";
+      me.submit = async () => {
+        if (!isNamed(table)) return;
+        const columns = readAll(me, rows());
+        if (!columns) return;
+        if (columns.length === 0) return me.fail("Add at least one column.");
+        const pks = columns.filter((_, i) => rows()[i].schema.pk.checked).map(({ name }) => name);
+        await send(table, { columns, ...(pks.length === 0 ? {} : pks.length === 1 ? { pk: pks[0] } : { pks }) });
+      };
+      if (me.dialog.open) table.focus();
     };
+    data.addEventListener("click", () => {
+      me.clear();
+      fromData(table, manual);
+    });
+    manual();
     me.open(opener);
     table.focus();
   };
