@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Datasette.Text;
 
 namespace Datasette.Configuration;
 
@@ -26,7 +27,7 @@ internal static class SettingOption
     {
         try
         {
-            return JsonNode.Parse(text);
+            return ForeignJson.Parse(text);
         }
         catch (JsonException)
         {

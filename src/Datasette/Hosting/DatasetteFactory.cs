@@ -4,6 +4,7 @@ using Datasette.Configuration;
 using Datasette.Databases;
 using Datasette.Defaults;
 using Datasette.Plugins;
+using Datasette.Text;
 using Datasette.Views;
 using Microsoft.Extensions.Logging;
 
@@ -180,7 +181,7 @@ internal static partial class DatasetteFactory
     {
         try
         {
-            return JsonNode.Parse(File.ReadAllText(path)) as JsonObject
+            return ForeignJson.Parse(File.ReadAllText(path)) as JsonObject
                 ?? throw new StartupException(
                     $"{path} is no inspect file: it must hold a JSON object. Make it with: datasette inspect FILES --inspect-file {path}"
                 );

@@ -212,7 +212,7 @@ public static class Facets
     {
         try
         {
-            return JsonNode.Parse(text) is JsonArray array && array.All(i => i?.GetValueKind() == JsonValueKind.String);
+            return ForeignJson.Parse(text) is JsonArray array && array.All(i => i?.GetValueKind() == JsonValueKind.String);
         }
         catch (JsonException)
         {
@@ -261,7 +261,7 @@ public static class Facets
     {
         try
         {
-            return JsonNode.Parse(json)?["column"]?.ToString() ?? json;
+            return (ForeignJson.Parse(json) as JsonObject)?["column"]?.ToString() ?? json;
         }
         catch (JsonException)
         {

@@ -206,7 +206,7 @@ public static class TableFilters
 
         try
         {
-            return (JsonArray)JsonNode.Parse(value)!;
+            return (JsonArray)ForeignJson.Parse(value)!;
         }
         catch (JsonException)
         {

@@ -293,7 +293,7 @@ internal sealed partial class TableQueryParser(
         try
         {
             if (
-                JsonNode.Parse(text) is JsonObject through
+                ForeignJson.Parse(text) is JsonObject through
                 && through["table"]?.ToString() is { } table
                 && through["column"]?.ToString() is { } column
                 && through["value"]?.ToString() is { } value

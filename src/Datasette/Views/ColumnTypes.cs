@@ -5,6 +5,7 @@ using System.Text.RegularExpressions;
 using Datasette.Configuration;
 using Datasette.Databases;
 using Datasette.Responses;
+using Datasette.Text;
 using Microsoft.AspNetCore.Html;
 
 namespace Datasette.Views;
@@ -97,7 +98,7 @@ internal static partial class ColumnTypes
     {
         try
         {
-            JsonDocument.Parse(text).Dispose();
+            ForeignJson.ParseDocument(System.Text.Encoding.UTF8.GetBytes(text)).Dispose();
             return true;
         }
         catch (JsonException)
@@ -124,7 +125,7 @@ internal static partial class ColumnTypes
             "url" when Url().IsMatch(text) => new HtmlString($"<a href=\"{shown}\">{shown}</a>"),
             "email" when Email().IsMatch(text) => new HtmlString($"<a href=\"mailto:{shown}\">{shown}</a>"),
             "json" when IsJson(text) => new HtmlString(
-                $"<pre>{HtmlEncoder.Default.Encode(JsonBody.ToText(JsonNode.Parse(text), 2))}</pre>"
+                $"<pre>{HtmlEncoder.Default.Encode(JsonBody.ToText(ForeignJson.Parse(text), 2))}</pre>"
             ),
             "textarea" => new HtmlString($"<pre>{shown}</pre>"),
             _ => null,

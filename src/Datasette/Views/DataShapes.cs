@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Datasette.Responses;
+using Datasette.Text;
 
 namespace Datasette.Views;
 
@@ -128,7 +129,7 @@ internal static class DataShapes
         }
         try
         {
-            return JsonNode.Parse(text);
+            return ForeignJson.Parse(text);
         }
         catch (JsonException)
         {

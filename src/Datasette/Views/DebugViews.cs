@@ -4,6 +4,7 @@ using Datasette.Pages;
 using Datasette.Permissions;
 using Datasette.Plugins;
 using Datasette.Responses;
+using Datasette.Text;
 using Microsoft.AspNetCore.Http;
 
 namespace Datasette.Views;
@@ -149,7 +150,7 @@ internal static class DebugViews
     {
         try
         {
-            return JsonNode.Parse(text);
+            return ForeignJson.Parse(text);
         }
         catch (JsonException e)
         {

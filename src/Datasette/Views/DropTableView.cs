@@ -47,7 +47,7 @@ internal static class DropTableView
     {
         try
         {
-            using var body = JsonDocument.Parse(await RequestBody.ReadAsync(v));
+            using var body = ForeignJson.ParseDocument(await RequestBody.ReadAsync(v));
             return body.RootElement.ValueKind == JsonValueKind.Object
                 && body.RootElement.TryGetProperty("confirm", out var confirm)
                 && InsertRequest.IsTrue(confirm);

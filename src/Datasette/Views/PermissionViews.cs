@@ -5,6 +5,7 @@ using Datasette.Pages;
 using Datasette.Permissions;
 using Datasette.Plugins;
 using Datasette.Responses;
+using Datasette.Text;
 using Microsoft.AspNetCore.Http;
 
 namespace Datasette.Views;
@@ -215,7 +216,7 @@ internal static class PermissionViews
     {
         try
         {
-            return JsonNode.Parse(json) is JsonObject actor
+            return ForeignJson.Parse(json) is JsonObject actor
                 ? new Actor(actor)
                 : throw new DatasetteException(400, "Invalid actor JSON: it must be an object");
         }

@@ -84,7 +84,7 @@ internal static class QueryManageViews
         {
             throw new DatasetteException(400, "JSON must contain a query dictionary");
         }
-        var query = await StoreAsync(v, database, JsonNode.Parse(given.GetRawText())!.AsObject());
+        var query = await StoreAsync(v, database, ForeignJson.Of(given)!.AsObject());
         return Respond.Json(
             new JsonMap
             {
@@ -173,7 +173,7 @@ internal static class QueryManageViews
         {
             throw new DatasetteException(400, "Invalid keys: " + string.Join(", ", unknown.Order(StringComparer.Ordinal)));
         }
-        var changed = await ChangeAsync(v, database, query, JsonNode.Parse(update.GetRawText())!.AsObject());
+        var changed = await ChangeAsync(v, database, query, ForeignJson.Of(update)!.AsObject());
         var answer = new JsonMap { { "ok", true } };
         if (root.TryGetProperty("return", out var wanted) && InsertRequest.IsTrue(wanted))
         {

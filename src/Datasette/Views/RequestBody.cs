@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Datasette.Responses;
+using Datasette.Text;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 
@@ -52,7 +53,7 @@ internal static class RequestBody
         var body = await ReadAsync(v);
         try
         {
-            return JsonDocument.Parse(body);
+            return ForeignJson.ParseDocument(body);
         }
         catch (JsonException e)
         {

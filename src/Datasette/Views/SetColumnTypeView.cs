@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Datasette.Configuration;
 using Datasette.Responses;
+using Datasette.Text;
 using Microsoft.AspNetCore.Http;
 
 namespace Datasette.Views;
@@ -73,7 +74,7 @@ internal static class SetColumnTypeView
         {
             throw new DatasetteException(400, "\"column_type\" must be null or a dictionary with \"type\"");
         }
-        var config = given.TryGetProperty("config", out var more) ? JsonNode.Parse(more.GetRawText()) : null;
+        var config = given.TryGetProperty("config", out var more) ? ForeignJson.Of(more) : null;
         return (name, new(type.GetString()!, config));
     }
 }

@@ -149,7 +149,7 @@ internal static class StoredWriteView
         }
         try
         {
-            using var json = JsonDocument.Parse(text);
+            using var json = ForeignJson.ParseDocument(Encoding.UTF8.GetBytes(text));
             return json.RootElement.EnumerateObject().Select(pair => KeyValuePair.Create(pair.Name, Text(pair.Value))).ToList();
         }
         catch (JsonException e)

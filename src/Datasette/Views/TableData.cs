@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using Datasette.Databases;
 using Datasette.Responses;
 using Datasette.Tables;
+using Datasette.Text;
 
 namespace Datasette.Views;
 
@@ -113,7 +114,7 @@ internal sealed class TableData
     {
         try
         {
-            return (JsonNode.Parse(text) as JsonObject)?["table"]?.ToString();
+            return (ForeignJson.Parse(text) as JsonObject)?["table"]?.ToString();
         }
         catch (System.Text.Json.JsonException)
         {
