@@ -104,15 +104,27 @@ internal static partial class S3Endpoint
     public static Uri ToUri(string text, bool guessScheme)
     {
         var hasScheme = text.Contains("://", StringComparison.Ordinal);
-        if (
-            !Uri.TryCreate(hasScheme ? text : "https://" + text, UriKind.Absolute, out var uri)
-            || uri.Scheme is not ("http" or "https")
-            || uri.Host.Length == 0
-        )
+        if (TryCreate(hasScheme ? text : "https://" + text) is not { } uri || uri.Scheme is not ("http" or "https"))
             throw S3Settings.Invalid("endpoint", "host name or http(s) URL wanted", "for example https://s3.example.com");
         if (uri.UserInfo.Length > 0)
             throw S3Settings.Invalid("endpoint", "credentials do not belong into the endpoint", "use access-key-id and secret-access-key");
         return hasScheme || !guessScheme || !IsPrivate(uri) ? uri : new Uri("http://" + text);
+    }
+
+    /// <summary>An absolute URL whose host can be asked for; null when it is none.</summary>
+    public static Uri? TryCreate(string text)
+    {
+        if (!Uri.TryCreate(text, UriKind.Absolute, out var uri))
+            return null;
+        try
+        {
+            // A name may be fine as text and yet have no form in which name servers are asked.
+            return uri.IdnHost.Length > 0 ? uri : null;
+        }
+        catch (UriFormatException)
+        {
+            return null;
+        }
     }
 
     /// <summary>True for this machine, private networks and <c>.local</c> names.</summary>

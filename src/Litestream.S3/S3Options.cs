@@ -140,7 +140,8 @@ internal sealed class S3Options
         if (settings.Text("endpoint") is { } given)
             return S3Endpoint.ToUri(given, guessScheme: !settings.IsFromConfiguration("endpoint"));
         if (authority.Endpoint is { } inUrl)
-            return new Uri(inUrl);
+            return S3Endpoint.TryCreate(inUrl)
+                ?? throw S3Settings.Invalid("url", $"no host and port: {inUrl}", "for example s3://BUCKET.localhost:9000/PATH");
         // A URL that names Amazon's host or an access point means Amazon.
         return authority.Region is null && NullIfEmpty(environment("LITESTREAM_S3_ENDPOINT")) is { } inEnvironment
             ? S3Endpoint.ToUri(inEnvironment, guessScheme: true)

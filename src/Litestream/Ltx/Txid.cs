@@ -17,7 +17,11 @@ public readonly record struct Txid(ulong Value) : IComparable<Txid>
     public bool IsNone => Value == 0;
 
     /// <summary>The transaction after this one.</summary>
-    public Txid Next() => new(checked(Value + 1));
+    /// <exception cref="LitestreamException"><see cref="LitestreamError.Corrupt"/>: no number is left, which only a forged name or header can bring about.</exception>
+    public Txid Next() =>
+        Value < ulong.MaxValue
+            ? new(Value + 1)
+            : throw new LitestreamException(LitestreamError.Corrupt, $"no transaction can follow {this}");
 
     /// <summary>The transaction before this one; of <see cref="First"/> it is <see cref="None"/>.</summary>
     public Txid Previous() => new(checked(Value - 1));

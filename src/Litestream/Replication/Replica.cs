@@ -335,6 +335,16 @@ internal sealed partial class Replica : IAsyncDisposable
     {
         await Listing.LoadAsync(cancellationToken).ConfigureAwait(false);
         var position = Listing.Newest?.MaxTxid ?? Txid.None;
+        // More than any database comes to. To go on behind it would leave no numbers.
+        if (position.Value > long.MaxValue)
+            throw new LitestreamException(
+                LitestreamError.Corrupt,
+                $"{Listing.Newest!.FileName} of level {Listing.Newest.Level} at {Status.Location} ends with a transaction that no database comes to"
+            )
+            {
+                Hint = "find out who wrote that file, and delete it; until then nothing is written there",
+                Path = Status.Location,
+            };
         _services.Log.ReplicaPosition(_feed.Name, _name, Status.Location, position);
         if (!_toldGenerations && await _client.HasGenerationsAsync(cancellationToken).ConfigureAwait(false))
         {

@@ -57,7 +57,9 @@ internal static class LockHolders
             || !long.TryParse(parts[6], NumberStyles.None, CultureInfo.InvariantCulture, out var first)
         )
             return null;
-        var last = parts[7] == "EOF" ? long.MaxValue : long.Parse(parts[7], CultureInfo.InvariantCulture);
+        var last = long.MaxValue;
+        if (parts[7] != "EOF" && !long.TryParse(parts[7], NumberStyles.None, CultureInfo.InvariantCulture, out last))
+            return null;
         return new FileLock(parts[3] == "WRITE", processId, new FileIdentity(major, minor, inode), first, last);
     }
 

@@ -157,7 +157,10 @@ internal sealed class NamesStore(IReadOnlyList<string> names) : ObjectStore
         [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken
     )
     {
-        foreach (var name in names)
+        var listed = names.Where(n =>
+            n.StartsWith(prefix, StringComparison.Ordinal) && (after is null || string.CompareOrdinal(n, after) > 0)
+        );
+        foreach (var name in listed.Order(StringComparer.Ordinal))
             yield return new StoredObject(name, name.Length, DateTimeOffset.UnixEpoch);
         await Task.CompletedTask;
     }

@@ -20,7 +20,7 @@ using Testing;
 namespace Litestream.Tests.Fuzz;
 
 /// <summary>Every parser of bytes or text that come from outside.</summary>
-internal static class FuzzTargets
+internal static partial class FuzzTargets
 {
     public static IReadOnlyDictionary<string, Func<FuzzTarget>> All { get; } =
         new Dictionary<string, Func<FuzzTarget>>
@@ -32,11 +32,13 @@ internal static class FuzzTargets
             ["wal"] = Wal,
             ["wal-index"] = WalIndex,
             ["lz4"] = Lz4,
+            ["ltx-names"] = LtxNames,
             ["v3-names"] = V3Names,
             ["v3-snapshot"] = V3Snapshot,
             ["v3-wal"] = V3Wal,
             ["s3-list"] = S3List,
             ["url"] = Url,
+            ["s3-settings"] = S3SettingsOfUrl,
             ["config"] = Config,
             ["txid-sidecar"] = Sidecar,
             ["texts"] = Texts,
@@ -134,41 +136,6 @@ internal static class FuzzTargets
             Allowed = Lz4Allowed,
         };
 
-    private static FuzzTarget V3Names() =>
-        new(
-            "v3-names",
-            [
-                Encoding.Latin1.GetBytes(
-                    string.Join(
-                        '\n',
-                        V3Sample.SnapshotKey(V3Sample.A, 0),
-                        V3Sample.SegmentKey(V3Sample.A, 0, 0),
-                        V3Sample.SegmentKey(V3Sample.A, 0, 4152)
-                    )
-                ),
-                Encoding.Latin1.GetBytes(
-                    string.Join(
-                        '\n',
-                        V3Sample.SnapshotKey(V3Sample.B, 255),
-                        V3Sample.SegmentKey(V3Sample.B, 255, 0),
-                        V3Sample.SegmentKey(V3Sample.B, 256, 0)
-                    )
-                ),
-            ],
-            text =>
-            {
-                var backup = Wait(V3Backup.ListAsync(new NamesStore(Encoding.Latin1.GetString(text).Split('\n')), CancellationToken.None));
-                RestoreTarget[] targets =
-                [
-                    RestoreTarget.Latest,
-                    new() { Generation = V3Sample.A, Index = 0 },
-                    new() { Generation = V3Sample.B, Index = uint.MaxValue },
-                    new(Timestamp: DateTimeOffset.UnixEpoch),
-                ];
-                V3Planner.Plan(backup, targets[text.Length % targets.Length]);
-            }
-        );
-
     private static FuzzTarget V3Snapshot() =>
         new("v3-snapshot", [V3Sample.Database(1, 2), V3Sample.Database()], bytes => V3Restore(bytes, null))
         {
@@ -210,24 +177,6 @@ internal static class FuzzTargets
             ShortRun = 300,
         };
 
-    private static FuzzTarget Url() =>
-        new(
-            "url",
-            [
-                "s3://bucket/path?endpoint=http://h:1&region=us-east-1&partSize=5"u8.ToArray(),
-                "file:///var/lib/a%20b"u8.ToArray(),
-                "sftp://user:pass%40@host:22/a/../b//c"u8.ToArray(),
-                "abs://account@container/x"u8.ToArray(),
-                "../relative/folder"u8.ToArray(),
-            ],
-            bytes =>
-            {
-                var url = ReplicaUrl.Parse(Encoding.UTF8.GetString(bytes), "/base");
-                _ = url.ToString();
-                _ = ReplicaUrl.Parse(Encoding.Latin1.GetString(bytes), "/base").GetHashCode();
-            }
-        );
-
     private static FuzzTarget Config()
     {
         var source = new ConfigSource(new ObjectStoreFactory(S3ObjectStore.Backend)) { Environment = _ => "x" };
@@ -266,40 +215,6 @@ internal static class FuzzTargets
             ShortRun = 1000,
         };
     }
-
-    private static FuzzTarget Texts() =>
-        new(
-            "texts",
-            [
-                "000000000000000a"u8.ToArray(),
-                "000000000000000a/8000000000000000"u8.ToArray(),
-                "0000000000000001-00000000000000ff.ltx"u8.ToArray(),
-                "2026-01-31T12:00:00.123456789Z"u8.ToArray(),
-                "2026-01-31T12:00:00.5+01:00"u8.ToArray(),
-                "1h30m5.5s200ms"u8.ToArray(),
-                "15m ago"u8.ToArray(),
-            ],
-            bytes =>
-            {
-                var text = Encoding.UTF8.GetString(bytes);
-                _ = Txid.TryParse(text, out _);
-                _ = LtxPosition.TryParse(text, out _);
-                _ = LtxFileInfo.TryParseFileName(text, out _, out _);
-                _ = StoredTimestamp.TryParse(text, out _);
-                _ = GoDuration.TryParse(text, out _);
-                try
-                {
-                    RestoreTime.Parse(text, TimeProvider.System);
-                }
-                catch (CliException)
-                {
-                    // The command line's own kind of typed error.
-                }
-            }
-        )
-        {
-            ShortRun = 5000,
-        };
 
     private static List<byte[]> LtxSeeds() =>
         [

@@ -92,6 +92,8 @@ public sealed class FuzzTests(ITestOutputHelper output)
     private void Check(FuzzResult result)
     {
         output.WriteLine($"seed {FuzzSession.Seed}; {result}");
+        foreach (var finding in result.Crashes.Concat(result.OverBound))
+            output.WriteLine(finding);
         Assert.Empty(result.Crashes);
         Assert.Empty(result.OverBound);
         // A fuzzer whose every input fails at the first byte proves nothing.

@@ -204,6 +204,27 @@ public sealed class S3OptionsTests
         }
     }
 
+    [Theory]
+    [InlineData("s3://bucket.localhost:90000/path")]
+    [InlineData("s3://bucket.lo*st:9000/path")]
+    public void Url_HostOrPortThatCannotBe_IsInvalid(string url)
+    {
+        var e = AssertInvalid(url);
+        Assert.Contains(url[12..^5], e.Message, StringComparison.Ordinal);
+        Assert.NotNull(e.Hint);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("http://")]
+    public void Endpoint_HostThatNoNameServerCanBeAskedFor_IsInvalid(string scheme)
+    {
+        // A label may not mix letters of both directions of writing.
+        var endpoint = $"{scheme}a\u07df.example.com:9000";
+        Assert.StartsWith("endpoint:", AssertInvalid("s3://b", new() { ["endpoint"] = endpoint }).Message, StringComparison.Ordinal);
+        Assert.StartsWith("endpoint:", AssertInvalid($"s3://b?endpoint={endpoint}").Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void CustomerKey_NeedsTlsOutsideOfPrivateNetworks_AndExcludesKms()
     {

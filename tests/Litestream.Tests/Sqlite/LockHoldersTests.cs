@@ -37,6 +37,8 @@ public sealed class LockHoldersTests : IDisposable
     [InlineData("3: FLOCK  ADVISORY  WRITE 7 08:01:42 0 EOF")]
     [InlineData("4: POSIX  ADVISORY  READ x 08:01:42 0 0")]
     [InlineData("4: POSIX  ADVISORY  READ 9 08:01 0 0")]
+    [InlineData("4: POSIX  ADVISORY  READ 9 08:01:42 0 x")]
+    [InlineData("4: POSIX  ADVISORY  READ 9 08:01:42 0 99999999999999999999")]
     [InlineData("4: OFDLCK ADVISORY  READ -1 08:01:42 0 0")]
     public void Parse_AnythingElse_IsNull(string line) => Assert.Null(LockHolders.Parse(line));
 
