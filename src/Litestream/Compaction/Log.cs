@@ -37,10 +37,17 @@ internal static partial class Log
     [LoggerMessage(
         64,
         LogLevel.Error,
-        "{Database}: replica {Replica}: level {Level} file {File} is damaged or gone ({Message}); a snapshot is written so that the newest state can be restored"
+        "{Database}: replica {Replica}: level {Level} file {File} is damaged ({Message}); a snapshot is written so that the newest state can be restored"
     )]
     internal static partial void Damaged(this ILogger log, string database, string replica, int level, string file, string message);
 
     [LoggerMessage(65, LogLevel.Error, "{Database}: replica {Replica}: level {Level} is not in order between {Before} and {After}")]
     internal static partial void LevelBroken(this ILogger log, string database, string replica, int level, string before, string after);
+
+    [LoggerMessage(
+        66,
+        LogLevel.Warning,
+        "{Database}: replica {Replica}: level {Level} file {File} is listed, and is not there; the replica is looked at again"
+    )]
+    internal static partial void Gone(this ILogger log, string database, string replica, int level, string file);
 }

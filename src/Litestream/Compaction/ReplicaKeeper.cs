@@ -30,6 +30,7 @@ internal sealed class ReplicaKeeper
 {
     private static readonly TimeSpan ListingAge = TimeSpan.FromDays(1);
     private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan LeastPause = TimeSpan.FromSeconds(1);
 
     private readonly ReplicaClient _client;
     private readonly ReplicaListing _listing;
@@ -104,6 +105,9 @@ internal sealed class ReplicaKeeper
             for (var level = 1; level <= _options.CompactionIntervals.Count; level++)
                 next = Earlier(next, await CompactIfDueAsync(level, cancellationToken).ConfigureAwait(false));
             next = Earlier(next, await SweepIfDueAsync(cancellationToken).ConfigureAwait(false));
+            // What was due is done. Were something due even now, it would be a misjudgement, and a second is cheaper than a core.
+            if (next <= _time.GetUtcNow())
+                next = _time.GetUtcNow() + LeastPause;
             (_failures, _retryAt, _next, Failure) = (0, null, next, null);
             return next;
         }
@@ -246,6 +250,14 @@ internal sealed class ReplicaKeeper
     {
         if (await _compactor.FindDamagedAsync(run, cancellationToken).ConfigureAwait(false) is not { } damaged)
             return;
+        if (cause.Error == LitestreamError.NotFound)
+        {
+            // Listed, and not there. Whether the newest state needs it shows when the replica is looked at again.
+            _log.Gone(_feed.Database, _feed.Replica, damaged.Level, damaged.FileName);
+            _listing.Remove([damaged]);
+            _feed.Doubt(false);
+            return;
+        }
         _log.Damaged(_feed.Database, _feed.Replica, damaged.Level, damaged.FileName, cause.Message);
         _metrics.CompactionVerifyFailed();
         _unusable.Add((damaged.Level, damaged.MinTxid, damaged.MaxTxid));
@@ -282,9 +294,7 @@ internal sealed class ReplicaKeeper
             return null;
         var plan = _retention.Plan(_listing, SteadyNow());
         if (plan.Delete.Count == 0)
-            return plan.Next is { } due && due < _lastSweep + _options.L0RetentionCheckInterval
-                ? _lastSweep + _options.L0RetentionCheckInterval
-                : plan.Next;
+            return NextSweep(plan.Next);
         var soonest = _lastSweep + _options.L0RetentionCheckInterval;
         if (soonest > _time.GetUtcNow() && _lastSweep <= _time.GetUtcNow())
             return soonest;
@@ -296,13 +306,21 @@ internal sealed class ReplicaKeeper
         var plan = _retention.Plan(_listing, SteadyNow());
         _lastSweep = _time.GetUtcNow();
         if (plan.Delete.Count == 0)
-            return plan.Next;
+            return NextSweep(plan.Next);
         await _client.DeleteAsync(plan.Delete, cancellationToken).ConfigureAwait(false);
         _listing.Remove(plan.Delete);
         _log.Deleted(_feed.Database, _feed.Replica, plan.Delete.Count, plan.Delete.Sum(f => f.SizeBytes));
-        return plan.Next is { } next && next < _lastSweep + _options.L0RetentionCheckInterval
-            ? _lastSweep + _options.L0RetentionCheckInterval
-            : plan.Next;
+        return NextSweep(plan.Next);
+    }
+
+    /// <summary>When to look for deletions again, on the wall clock. Retention lives by <see cref="SteadyNow"/>, which may be behind.</summary>
+    private DateTimeOffset? NextSweep(DateTimeOffset? steady)
+    {
+        if (steady is not { } due)
+            return null;
+        var wall = due + (_time.GetUtcNow() - SteadyNow());
+        var soonest = _lastSweep + _options.L0RetentionCheckInterval;
+        return wall < soonest && _lastSweep <= _time.GetUtcNow() ? soonest : wall;
     }
 
     /// <summary>The time for deletions: as the wall clock stood at the start, and never further on than time has passed since.</summary>

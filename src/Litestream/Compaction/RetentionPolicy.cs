@@ -39,7 +39,7 @@ internal sealed record RetentionPolicy(TimeSpan SnapshotRetention, TimeSpan L0Re
         if (carrier + 1 < snapshots.Count && carrier >= 0)
             Earlier(ref next, snapshots[carrier + 1].Timestamp + SnapshotRetention);
         else if (carrier < 0 && snapshots.Count > 1)
-            Earlier(ref next, snapshots[1].Timestamp + SnapshotRetention);
+            Earlier(ref next, Later(snapshots[0].Timestamp, snapshots[1].Timestamp) + SnapshotRetention);
         if (carrier < 0)
             return Txid.None;
         delete.AddRange(snapshots.Take(carrier));
@@ -68,6 +68,9 @@ internal sealed record RetentionPolicy(TimeSpan SnapshotRetention, TimeSpan L0Re
             delete.Add(files[i]);
         }
     }
+
+    /// <summary>A store may tell a later time of an earlier snapshot, which arrived once more.</summary>
+    private static DateTimeOffset Later(DateTimeOffset one, DateTimeOffset other) => one > other ? one : other;
 
     private static void Earlier(ref DateTimeOffset? next, DateTimeOffset due)
     {

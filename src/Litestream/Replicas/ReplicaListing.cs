@@ -6,13 +6,14 @@ namespace Litestream.Replicas;
 /// <remarks>Safe from any thread. While it is loaded anew, what is added and removed meanwhile counts on top of what the store lists.</remarks>
 internal sealed class ReplicaListing(ReplicaClient client, TimeProvider time)
 {
-    /// <summary>How long a store may take to list what was written.</summary>
+    /// <summary>How long a store may take to list what was written, and not to list what was deleted.</summary>
     private static readonly TimeSpan Lateness = TimeSpan.FromMinutes(1);
 
     private readonly Lock _lock = new();
     private readonly SemaphoreSlim _loading = new(1, 1);
     private readonly List<Action> _meanwhile = [];
     private readonly List<(LtxFileInfo File, DateTimeOffset At)> _written = [];
+    private readonly List<((int Level, Txid Min, Txid Max) File, DateTimeOffset At)> _deleted = [];
     private List<LtxFileInfo>[]? _levels;
     private bool _isLoading;
 
@@ -73,6 +74,7 @@ internal sealed class ReplicaListing(ReplicaClient client, TimeProvider time)
                 await foreach (var file in files.ConfigureAwait(false))
                     levels[level].Add(file);
             }
+            RemoveDeleted(levels);
             await AddUnlistedAsync(levels, cancellationToken).ConfigureAwait(false);
             lock (_lock)
             {
@@ -115,22 +117,27 @@ internal sealed class ReplicaListing(ReplicaClient client, TimeProvider time)
     {
         lock (_lock)
         {
-            _written.RemoveAll(w => w.At < time.GetUtcNow() - Lateness);
+            ForgetOld();
             _written.Add((file, time.GetUtcNow()));
+            _deleted.RemoveAll(d => d.File == KeyOf(file));
         }
         Change(() => AddTo(Of(file.Level), file));
     }
 
-    /// <summary>Files were deleted.</summary>
+    /// <summary>Files were deleted, or found gone.</summary>
     internal void Remove(IReadOnlyCollection<LtxFileInfo> files)
     {
-        var gone = files.Select(f => (f.Level, f.MinTxid, f.MaxTxid)).ToHashSet();
+        var gone = files.Select(KeyOf).ToHashSet();
         lock (_lock)
-            _written.RemoveAll(w => gone.Contains((w.File.Level, w.File.MinTxid, w.File.MaxTxid)));
+        {
+            ForgetOld();
+            _written.RemoveAll(w => gone.Contains(KeyOf(w.File)));
+            _deleted.AddRange(gone.Select(g => (g, time.GetUtcNow())));
+        }
         Change(() =>
         {
             foreach (var level in gone.Select(g => g.Level).Distinct())
-                Of(level).RemoveAll(f => gone.Contains((f.Level, f.MinTxid, f.MaxTxid)));
+                Of(level).RemoveAll(f => gone.Contains(KeyOf(f)));
         });
     }
 
@@ -163,13 +170,33 @@ internal sealed class ReplicaListing(ReplicaClient client, TimeProvider time)
         List<LtxFileInfo> unlisted;
         lock (_lock)
         {
-            var recent = _written.Where(w => w.At >= time.GetUtcNow() - Lateness).Select(w => w.File);
-            unlisted = [.. recent.Where(w => !levels[w.Level].Exists(f => f.MinTxid == w.MinTxid && f.MaxTxid == w.MaxTxid))];
+            ForgetOld();
+            unlisted = [.. _written.Select(w => w.File).Where(w => !levels[w.Level].Exists(f => KeyOf(f) == KeyOf(w)))];
         }
         // The last one first: of a replica that was emptied one is asked for, not hundreds.
         for (var i = unlisted.Count - 1; i >= 0 && await client.HoldsAsync(unlisted[i], cancellationToken).ConfigureAwait(false); i--)
             AddTo(levels[unlisted[i].Level], unlisted[i]);
     }
+
+    /// <summary>A listing that is late shows what has gone: to be merged it would be asked for in vain.</summary>
+    private void RemoveDeleted(List<LtxFileInfo>[] levels)
+    {
+        lock (_lock)
+        {
+            ForgetOld();
+            foreach (var (file, _) in _deleted)
+                levels[file.Level].RemoveAll(f => KeyOf(f) == file);
+        }
+    }
+
+    private void ForgetOld()
+    {
+        var limit = time.GetUtcNow() - Lateness;
+        _written.RemoveAll(w => w.At < limit);
+        _deleted.RemoveAll(d => d.At < limit);
+    }
+
+    private static (int Level, Txid Min, Txid Max) KeyOf(LtxFileInfo file) => (file.Level, file.MinTxid, file.MaxTxid);
 
     private List<LtxFileInfo> Of(int level) => _levels is null ? [] : _levels[level];
 

@@ -34,6 +34,9 @@ internal sealed class BlockWatch(string path, EngineServices services, BlockWatc
             See(outcome == CheckpointOutcome.ReaderBlocks ? BlockerKind.Reader : BlockerKind.Writer, walBytes);
     }
 
+    /// <summary>No cycle is wanted any more, or it is another file now: nobody can be in the way.</summary>
+    internal void Forget() => End();
+
     /// <summary>The database could not even be opened, because it is locked.</summary>
     internal void Locked() => See(BlockerKind.Exclusive, 0);
 
@@ -50,11 +53,6 @@ internal sealed class BlockWatch(string path, EngineServices services, BlockWatc
     {
         if (Blocker is not { } blocker)
             return false;
-        if (walBytes <= WalHeader.Size)
-        {
-            End(); // nothing is left that could be kept back
-            return false;
-        }
         Blocker = blocker with { WalBytes = walBytes };
         var now = services.Time.GetUtcNow();
         if (now - _counted < TimeSpan.FromSeconds(1))

@@ -45,6 +45,10 @@ internal sealed record CheckpointPolicy(int FrameLimit, TimeSpan Interval, long 
     /// <summary>True when nobody has written for the interval: time to give disk space back as well.</summary>
     internal bool IsSilence(TimeSpan silence) => Interval > TimeSpan.Zero && silence >= Interval;
 
+    /// <summary>True when no cycle is due, and none will be by waiting.</summary>
+    internal bool IsDone(WalIndexHeader end, WalIndexHeader lastCycle) =>
+        end.LastFrame == 0 || !HasNews(end, lastCycle) || (Interval == TimeSpan.Zero && !IsDueBySize(end, lastCycle));
+
     private static bool HasNews(WalIndexHeader end, WalIndexHeader lastCycle) =>
         end.Salt != lastCycle.Salt || end.LastFrame != lastCycle.LastFrame;
 

@@ -141,7 +141,9 @@ internal sealed partial class ReplicatedDatabase : IAsyncDisposable
         if (_clock.See(end, now))
             _schedule.CommitSeen();
         _session.FollowRestart(end);
-        if (_health.Blocks.IsGone(end.EndOffset))
+        if (_checkpointPolicy.IsDone(end, _clock.LastCycle))
+            _health.Blocks.Forget();
+        else if (_health.Blocks.IsGone(end.EndOffset))
             _clock.Hurry();
         var isCopied = _session.IsCopied(end);
         if (_clock.NextCycle <= now && _checkpointPolicy.IsDueBySize(end, _clock.LastCycle))
@@ -225,6 +227,7 @@ internal sealed partial class ReplicatedDatabase : IAsyncDisposable
         {
             _services.Log.Replaced(_options.Path);
             CloseSession();
+            _health.Blocks.Forget();
             Waiters.Fail(Replaced(), isForGood: false);
             _forceFull = FullReason.DatabaseReplaced;
         }

@@ -41,6 +41,36 @@ public sealed partial class KeeperScenarioTests
         Assert.Equal(CanonicalDump.Of(world.Circle.App), await world.RestoreAsync(null));
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task FileOfTheReplicaGone_OnlyOneThatIsNeeded_CostsASnapshot(bool isNeeded)
+    {
+        await using var world = new KeeperWorld();
+        await world.Circle.StartAsync();
+        for (var i = 0; i < 12; i++)
+        {
+            world.Circle.Write();
+            await world.Circle.StepAsync(20);
+        }
+        var levels = await world.LevelsAsync();
+        // Of level 1 one that no snapshot covers; or a snapshot's own first transactions, which it covers.
+        var victim = isNeeded ? levels[1][^1] : levels[1][0];
+        if (!isNeeded)
+            await world.Circle.Store.SnapshotAsync(world.Circle.Path, Token);
+        var snapshots = (await world.LevelsAsync())[9].Count;
+        foreach (var file in levels[0].Where(f => isNeeded && f.MinTxid >= victim.MinTxid && f.MaxTxid <= victim.MaxTxid))
+            world.Store.Remove(ReplicaLayout.Folders.Key(0, file.MinTxid, file.MaxTxid));
+        world.Store.Remove(ReplicaLayout.Folders.Key(1, victim.MinTxid, victim.MaxTxid));
+        for (var i = 0; i < 60; i++)
+        {
+            world.Circle.Write();
+            await world.Circle.StepAsync(20);
+        }
+        Assert.Equal(CanonicalDump.Of(world.Circle.App), await world.RestoreAsync(null));
+        Assert.Equal(isNeeded, (await world.LevelsAsync())[9].Count > snapshots);
+    }
+
     [Fact]
     public async Task E12_ReplicaEmptiedWhileRunning_TheDailyLookFindsIt_AndASnapshotMendsIt()
     {

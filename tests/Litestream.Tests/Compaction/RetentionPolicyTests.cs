@@ -85,6 +85,28 @@ public sealed class RetentionPolicyTests
     }
 
     [Fact]
+    public async Task TimesInAnyOrder_WhatIsNotDueNowIsDueLater()
+    {
+        for (var seed = 1; seed <= 2000; seed++)
+        {
+            var random = new Random(seed);
+            var files = new List<LtxFileInfo>();
+            for (ulong txid = 2; txid < 2 + (ulong)random.Next(1, 8); txid++)
+            {
+                files.Add(File(random.Next(2), txid, txid, random.NextDouble() * 100));
+                if (random.Next(2) == 0)
+                    files.Add(Snapshot(txid, random.NextDouble() * 100));
+            }
+            var now = At(random.NextDouble() * 150);
+            var listing = await ListingAsync([.. files]);
+            var plan = Day.Plan(listing, now);
+            listing.Remove(plan.Delete);
+            var (again, due) = Day.Plan(listing, now);
+            Assert.True(again.Count == 0 && (due is null || due > now), $"seed {seed}: {again.Count} to be deleted, next {due}, now {now}");
+        }
+    }
+
+    [Fact]
     public async Task RandomHistories_EveryPromisedPointStaysRestorable()
     {
         for (var seed = 1; seed <= 300; seed++)

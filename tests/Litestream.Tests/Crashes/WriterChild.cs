@@ -46,7 +46,9 @@ internal static class WriterChild
         while (!Volatile.Read(ref stop))
         {
             connection.Execute(
-                "BEGIN IMMEDIATE; UPDATE counter SET n = n + 1; INSERT INTO log SELECT n, randomblob(abs(random()) % 3000) FROM counter; COMMIT"
+                "BEGIN IMMEDIATE; UPDATE counter SET n = n + 1; INSERT INTO log SELECT n, randomblob(abs(random()) % 3000) FROM counter;"
+                    // Old values go, so that hours of writing, and a snapshot after each kill, stay small.
+                    + " UPDATE log SET v = NULL WHERE n = (SELECT n FROM counter) - 1000; COMMIT"
             );
             if (random.Next(60) == 0)
                 Checkpoint(connection, random);

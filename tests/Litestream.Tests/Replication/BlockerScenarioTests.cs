@@ -54,6 +54,29 @@ public sealed class BlockerScenarioTests
     }
 
     [Fact]
+    public async Task ReaderHasGone_AndTheWalWasBegunAnew_NobodyIsCalledInTheWay_ThoughNoCycleIsDue()
+    {
+        await using var circle = new Circle(o => o with { MinCheckpointPageCount = 20, CheckpointInterval = TimeSpan.Zero });
+        circle.App.Execute("PRAGMA wal_autocheckpoint=0");
+        await circle.StartAsync();
+        await circle.StepAsync();
+        using (var reader = circle.Connect())
+        {
+            reader.Execute("BEGIN; SELECT count(*) FROM t");
+            circle.Write(40, 2000);
+            await circle.StepAsync();
+            await circle.StepAsync(30);
+            Assert.Equal(ReplicationState.Blocked, circle.Status.State);
+        }
+        circle.App.Execute("PRAGMA wal_checkpoint(RESTART)");
+        circle.Write();
+        await circle.StepAsync(30);
+        await circle.StepAsync(30);
+        Assert.Equal((ReplicationState.Current, null), (circle.Status.State, circle.Status.Blocker));
+        await circle.RequireRestorableAsync();
+    }
+
+    [Fact]
     [Trait("Scenario", "C9")]
     public async Task C8_C9_WhatTruncateWouldDo_IsLeftOutWhenTheFileIsSmall_AndIsNotTriedAgainstAReader()
     {

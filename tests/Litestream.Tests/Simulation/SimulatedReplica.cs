@@ -36,6 +36,9 @@ internal sealed class SimulatedReplica(
     /// <summary>When a listing or a question about a single object came last, and before that.</summary>
     internal (DateTimeOffset Last, DateTimeOffset Before) Asked { get; private set; }
 
+    /// <summary>When the engine asked last for what a late listing had shown and had gone before: a doubt that is well founded.</summary>
+    internal DateTimeOffset Misled { get; private set; }
+
     /// <summary>Uploads of single transactions that nothing on the way has refused; a folder's disk may have.</summary>
     internal Dictionary<string, (ulong Txid, DateTimeOffset Time)> Uploads { get; } = [];
 
@@ -94,6 +97,8 @@ internal sealed class SimulatedReplica(
 
     private StoreFault? OnCall(StoreCall call)
     {
+        if (call.Operation == "GET" && ListingDelay > TimeSpan.Zero && !Keys.Contains(call.Key))
+            Misled = time.GetUtcNow();
         if (call.Operation == "PUT")
             _touched.Add(call.Key);
         // The levels are listed one after the other, with a slow answer in between: one listing of the replica.

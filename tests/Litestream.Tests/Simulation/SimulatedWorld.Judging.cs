@@ -76,7 +76,9 @@ internal sealed partial class SimulatedWorld
             await StepAsync(30_000);
         foreach (var replica in _replicas)
             Require(
-                replica.Asked.Last < steady || replica.Asked.Last - replica.Asked.Before > TimeSpan.FromHours(20),
+                replica.Asked.Last < steady
+                    || replica.Asked.Last - replica.Asked.Before > TimeSpan.FromHours(20)
+                    || replica.Asked.Last - replica.Misled < TimeSpan.FromMinutes(1),
                 $"{replica.Name} is listed in a steady state"
             );
         var status = _store!.Databases[0];
