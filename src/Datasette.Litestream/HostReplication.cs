@@ -97,17 +97,28 @@ internal sealed class HostReplication : IAsyncDisposable
     }
 
     /// <summary>Starts replication for a host; null when nothing is configured.</summary>
+    /// <param name="datasette">The host.</param>
+    /// <param name="stores">The backends that are known.</param>
+    /// <param name="options">What the engine is told besides the databases.</param>
+    /// <param name="isFirst">Whether the host is starting: then it is told why nothing is replicated.</param>
+    /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="StartupException">The configuration can never work, or the metrics address is taken.</exception>
     public static async Task<HostReplication?> StartAsync(
         IDatasette datasette,
         ObjectStoreFactory stores,
         LitestreamOptions options,
+        bool isFirst,
         CancellationToken cancellationToken
     )
     {
         var config = HostDatabases.ReadConfig(datasette, stores);
         if (!config.IsConfigured)
+        {
+            // A block for a database of another name is all there is, perhaps: who thinks that it is replicated must hear it.
+            foreach (var notice in isFirst ? config.Notices : [])
+                Log.Notice(datasette.Loggers.CreateLogger("Datasette.Litestream"), config.Redactor.Text(notice));
             return null;
+        }
         var replication = new HostReplication(datasette, stores, config);
         try
         {

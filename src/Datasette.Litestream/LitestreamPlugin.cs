@@ -50,9 +50,12 @@ public sealed class LitestreamPlugin : DatasettePlugin
     public override bool HasTemplates => true;
 
     /// <inheritdoc/>
-    public override async ValueTask StartupAsync(IDatasette datasette, CancellationToken cancellationToken)
+    public override ValueTask StartupAsync(IDatasette datasette, CancellationToken cancellationToken) =>
+        StartAsync(datasette, isFirst: true, cancellationToken);
+
+    private async ValueTask StartAsync(IDatasette datasette, bool isFirst, CancellationToken cancellationToken)
     {
-        if (await HostReplication.StartAsync(datasette, _stores, Options, cancellationToken) is { } replication)
+        if (await HostReplication.StartAsync(datasette, _stores, Options, isFirst, cancellationToken) is { } replication)
             _replications[datasette] = replication;
     }
 
@@ -132,7 +135,7 @@ public sealed class LitestreamPlugin : DatasettePlugin
     {
         try
         {
-            await StartupAsync(datasette, cancellationToken);
+            await StartAsync(datasette, isFirst: false, cancellationToken);
         }
         catch (StartupException e)
         {

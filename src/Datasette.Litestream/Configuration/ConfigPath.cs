@@ -56,11 +56,16 @@ internal readonly record struct ConfigPath(ImmutableArray<string> Keys, string? 
     /// <summary>As <see cref="Error(PluginConfigInput, string)"/>.</summary>
     /// <param name="locate">Finds the place of a key.</param>
     /// <param name="text">What is wrong.</param>
-    public StartupException Error(Func<IReadOnlyList<string>, string?> locate, string text)
+    public StartupException Error(Func<IReadOnlyList<string>, string?> locate, string text) =>
+        new($"{LitestreamPluginConfig.PluginName}: {Place(locate)}{text}");
+
+    /// <summary>File, line and column before a message; empty when they are not known.</summary>
+    /// <param name="locate">Finds the place of a key.</param>
+    public string Place(Func<IReadOnlyList<string>, string?> locate)
     {
         string? place = null;
         for (var keys = Keys; place is null && keys.Length > 0; keys = keys.RemoveAt(keys.Length - 1))
             place = locate(keys);
-        return new StartupException($"{LitestreamPluginConfig.PluginName}: {(place is null ? "" : place + ": ")}{text}");
+        return place is null ? "" : place + ": ";
     }
 }

@@ -208,6 +208,9 @@ internal sealed class PluginConfigReader
     private void NoteUnknownDatabases()
     {
         foreach (var name in _input.ConfiguredNames.Except(_input.Databases.Select(database => database.Name)))
-            _notices.Add($"{name}: configured for replication, but no database of this name is attached");
+            _notices.Add(
+                $"{ConfigPath.Of(name).Place(_input.Locate)}{name}: configured for replication, but no database of this name is attached; there are: "
+                    + (_input.Databases.Count == 0 ? "none" : string.Join(", ", _input.Databases.Select(database => database.Name)))
+            );
     }
 }

@@ -13,7 +13,11 @@ internal static class CreateTokenCommand
     {
         var id = new Argument<string>("id") { Description = "The id of the actor" };
         var secret = new Option<string?>("--secret") { Description = "The secret of the server (or DATASETTE_SECRET)" };
-        var expires = new Option<long?>("--expires-after", "-e") { Description = "Seconds until it expires" };
+        var expires = new Option<long?>("--expires-after", "-e")
+        {
+            Description = "Seconds until it expires",
+            CustomParser = given => Numbers.Whole(given, "'-e' / '--expires-after'", 1, int.MaxValue),
+        };
         var all = new Option<string[]>("--all", "-a") { Description = "ACTION allowed everywhere; repeatable" };
         var database = new Option<string[]>("--database", "-d") { Description = "DATABASE ACTION; repeatable" };
         var resource = new Option<string[]>("--resource", "-r") { Description = "DATABASE RESOURCE ACTION; repeatable" };
@@ -22,7 +26,8 @@ internal static class CreateTokenCommand
         var command = new Command("create-token", "Make an API token") { id, secret, expires, all, database, resource, debug, folder };
         command.SetAction(parsed =>
         {
-            var key = parsed.GetValue(secret) ?? Environment.GetEnvironmentVariable("DATASETTE_SECRET");
+            var given = parsed.GetValue(secret);
+            var key = string.IsNullOrEmpty(given) ? Environment.GetEnvironmentVariable("DATASETTE_SECRET") : given;
             if (string.IsNullOrEmpty(key))
             {
                 throw new StartupException("Missing option '--secret'. Give it, or set DATASETTE_SECRET.", ExitCodes.WrongUsage);

@@ -47,6 +47,12 @@ internal static class DatasetteCommand
         {
             return 0;
         }
+        catch (Exception e)
+        {
+            // Nobody is helped by a core file.
+            Fail($"{e.Message}\nNobody has foreseen this; please report it with what follows.\n{e}");
+            return 1;
+        }
     }
 
     private static void Fail(string message)

@@ -38,6 +38,16 @@ internal static class InspectCommand
                 throw new StartupException($"Invalid value for '[FILES]...': Path '{file}' does not exist.", ExitCodes.WrongUsage);
             }
         }
+        if (
+            output != "-"
+            && files.FirstOrDefault(file => FileIdentity.IsSame(Path.GetFullPath(file), Path.GetFullPath(output))) is { } same
+        )
+        {
+            throw new StartupException(
+                $"--inspect-file {output} is the database {same} itself. Give it another name.",
+                ExitCodes.WrongUsage
+            );
+        }
         await using var databases = new DatabaseCollection();
         var options = new DatabaseOptions { IsMutable = false, Extensions = extensions.Select(path => (path, (string?)null)).ToList() };
         foreach (var file in files)
@@ -61,7 +71,14 @@ internal static class InspectCommand
         }
         else
         {
-            await File.WriteAllTextAsync(output, text, ct);
+            try
+            {
+                await File.WriteAllTextAsync(output, text, ct);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                throw new StartupException($"The inspect file {output} cannot be written: {e.Message}", innerException: e);
+            }
         }
         return 0;
     }

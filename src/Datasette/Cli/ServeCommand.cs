@@ -27,6 +27,7 @@ internal sealed class ServeCommand
     private readonly Option<int> port = new("--port", "-p")
     {
         DefaultValueFactory = _ => 8001,
+        CustomParser = given => (int)Numbers.Whole(given, "'-p' / '--port'", 0, 65535),
         Description = "Port to listen on; 0 takes any free one",
     };
     private readonly Option<string?> uds = new("--uds") { Description = "Listen on this Unix socket instead" };
@@ -224,20 +225,12 @@ internal sealed class ServeCommand
         {
             throw new StartupException($"No such option: {unknown}. See: datasette serve --help", ExitCodes.WrongUsage);
         }
-        var number = parsed.GetValue(port);
-        if (number is < 0 or > 65535)
-        {
-            throw new StartupException(
-                $"Invalid value for '-p' / '--port': {number} is not in the range 0 to 65535.",
-                ExitCodes.WrongUsage
-            );
-        }
         return new ServeOptions
         {
             Files = given,
             Immutables = (parsed.GetValue(immutables) ?? []).Select(file => ExistingFile(file, "'-i' / '--immutable'")!).ToList(),
             Host = parsed.GetValue(host)!,
-            Port = number,
+            Port = parsed.GetValue(port),
             Uds = parsed.GetValue(uds),
             Reload = parsed.GetValue(reload),
             Cors = parsed.GetValue(cors),
@@ -252,7 +245,8 @@ internal sealed class ServeCommand
             CrossDb = parsed.GetValue(crossDb),
             NoLock = parsed.GetValue(noLock),
             Create = parsed.GetValue(create),
-            Secret = parsed.GetValue(secret) ?? NotEmpty(Environment.GetEnvironmentVariable("DATASETTE_SECRET")),
+            // An empty one, as of a variable that is not set, would let everybody sign.
+            Secret = NotEmpty(parsed.GetValue(secret)) ?? NotEmpty(Environment.GetEnvironmentVariable("DATASETTE_SECRET")),
             Root = parsed.GetValue(root),
             DefaultDeny = parsed.GetValue(defaultDeny),
             VersionNote = parsed.GetValue(versionNote),

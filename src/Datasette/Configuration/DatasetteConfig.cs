@@ -56,6 +56,8 @@ public sealed partial class DatasetteConfig
             SettingOption.Apply(config, name, value);
         }
 
+        ConfigShape.CheckMetadata(metadata);
+        warnings.AddRange(ConfigShape.Check(config));
         return new DatasetteConfig(config, metadata, warnings);
     }
 

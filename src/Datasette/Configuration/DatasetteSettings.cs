@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Datasette.Text;
 
 namespace Datasette.Configuration;
 
@@ -119,12 +120,23 @@ public sealed record DatasetteSettings
     /// <summary>Reads the <c>settings</c> block of a configuration.</summary>
     /// <param name="settings">The block; null or null values mean defaults.</param>
     /// <exception cref="StartupException">Unknown name, wrong type, or a value that cannot work.</exception>
-    public static DatasetteSettings Parse(JsonObject? settings)
+    public static DatasetteSettings Parse(JsonObject? settings) => Parse(settings, _ => null);
+
+    /// <summary>As the other, for a configuration that knows where each setting stands.</summary>
+    internal static DatasetteSettings Parse(JsonObject? settings, Func<string, SourcePosition?> locate)
     {
         settings ??= [];
         foreach (var (name, value) in settings)
         {
-            Check(name, value);
+            try
+            {
+                Check(name, value);
+            }
+            catch (StartupException e) when (locate(name) is { } place)
+            {
+                // The words of the original come first: scripts look for them.
+                throw new StartupException($"{e.Message} ({place})", innerException: e);
+            }
         }
 
         var defaults = new DatasetteSettings();
@@ -233,7 +245,8 @@ public sealed record DatasetteSettings
         {
             "hash_urls" => $"Invalid setting '{name}' in config file. It is obsolete: remove it.",
             "default_cache_ttl_hashed" => $"Invalid setting '{name}' in config file. It is obsolete: use default_cache_ttl.",
-            _ => $"Invalid setting '{name}' in config file",
+            _ => $"Invalid setting '{name}' in config file"
+                + (NearestName.Of(name, All.Select(setting => setting.Name)) is { } near ? $". Did you mean '{near}'?" : ""),
         };
     }
 

@@ -54,7 +54,7 @@ internal static class ConfigDirectory
 
     private static HashSet<string> InspectedFiles(string path)
     {
-        var data = System.Text.Json.Nodes.JsonNode.Parse(File.ReadAllText(path)) as System.Text.Json.Nodes.JsonObject ?? [];
+        var data = InspectFile.Read(path);
         return data.Select(pair => pair.Value?["file"]?.ToString()).OfType<string>().Select(file => Path.GetFileName(file)!).ToHashSet();
     }
 

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using Datasette.Configuration;
 using Datasette.Databases;
@@ -28,7 +27,7 @@ internal static partial class DatasetteFactory
         {
             LogWarning(log, warning);
         }
-        var settings = DatasetteSettings.Parse(config.Root["settings"] as JsonObject);
+        var settings = DatasetteSettings.Parse(config.Root["settings"] as JsonObject, name => config.Locate("settings", name));
         var rights = new InstanceRights { DefaultDeny = options.DefaultDeny };
         var hooks = new PluginHooks([.. PluginLoader.All(available, options.LoadPlugins, options.PluginsDir), .. BuiltIn(rights)]);
         var databases = new DatabaseCollection();
@@ -52,6 +51,10 @@ internal static partial class DatasetteFactory
             await app.ColumnTypes.LoadAsync(types, ct);
             await TableCounts.WarmAsync(app, ct);
             await hooks.StartupAsync(app, ct);
+            foreach (var unknown in ConfigNames.Unknown(config, [.. app.Actions.Keys], [.. hooks.Plugins.Select(plugin => plugin.Name)]))
+            {
+                LogWarning(log, unknown);
+            }
             foreach (var database in databases)
             {
                 await app.AddPluginQueriesAsync(database, ct);
@@ -110,7 +113,7 @@ internal static partial class DatasetteFactory
             VersionNote = options.VersionNote,
             StaticMounts = options.StaticMounts,
             TemplateFolder = options.TemplateFolder,
-            InspectData = options.InspectFile is { } file ? ReadInspect(file) : null,
+            InspectData = options.InspectFile is { } file ? InspectFile.Read(file) : null,
         };
 
     private static void RequireOwnInternal(InternalDatabase catalog, DatabaseCollection databases)
@@ -174,21 +177,6 @@ internal static partial class DatasetteFactory
                     yield return stored;
                 }
             }
-        }
-    }
-
-    private static JsonObject ReadInspect(string path)
-    {
-        try
-        {
-            return ForeignJson.Parse(File.ReadAllText(path)) as JsonObject
-                ?? throw new StartupException(
-                    $"{path} is no inspect file: it must hold a JSON object. Make it with: datasette inspect FILES --inspect-file {path}"
-                );
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException)
-        {
-            throw new StartupException($"The inspect file {path} cannot be read: {e.Message}", innerException: e);
         }
     }
 
