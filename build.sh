@@ -249,8 +249,8 @@ soak() {
     trap count_a_broken_run EXIT
     restore
     build Debug
-    # Lives that no commit has met yet: other seeds each day.
-    export LITESTREAM_SIM_SEED=${LITESTREAM_SIM_SEED:-$(($(date +%s) / 86400 * 10000))}
+    # Lives and histories that no commit has met yet: other seeds each day.
+    export LITESTREAM_SIM_SEED=${LITESTREAM_SIM_SEED:-$(($(date +%s) / 86400 * 10000))} LITESTREAM_SEED=${LITESTREAM_SEED:-$(($(date +%s) / 86400 * 1000))}
     export LITESTREAM_SIM_COUNT=${LITESTREAM_SIM_COUNT:-100000} LITESTREAM_KILLS=${LITESTREAM_KILLS:-1000}
     export LITESTREAM_DISK_ROUNDS=${LITESTREAM_DISK_ROUNDS:-200} LITESTREAM_HISTORIES=${LITESTREAM_HISTORIES:-1000}
     export LITESTREAM_SOAK_SECONDS=${LITESTREAM_SOAK_SECONDS:-3600}
