@@ -41,14 +41,15 @@ internal static class WriterChild
         // FULL syncs a commit before it publishes it: killed in between, it leaves frames that no one has seen.
         connection.Execute($"PRAGMA synchronous={(random.Next(3) == 0 ? "full" : "off")}; PRAGMA wal_autocheckpoint=30");
         connection.Execute("CREATE TABLE IF NOT EXISTS log(n INTEGER PRIMARY KEY, v); CREATE TABLE IF NOT EXISTS counter(n)");
+        connection.Execute("CREATE TABLE IF NOT EXISTS large(slot INTEGER PRIMARY KEY, v)");
         connection.Execute("INSERT INTO counter SELECT 0 WHERE NOT EXISTS(SELECT 1 FROM counter)");
         Console.WriteLine("writing");
         while (!Volatile.Read(ref stop))
         {
             connection.Execute(
-                "BEGIN IMMEDIATE; UPDATE counter SET n = n + 1; INSERT INTO log SELECT n, randomblob(abs(random()) % 3000) FROM counter;"
-                    // Old values go, so that hours of writing, and a snapshot after each kill, stay small.
-                    + " UPDATE log SET v = NULL WHERE n = (SELECT n FROM counter) - 1000; COMMIT"
+                "BEGIN IMMEDIATE; UPDATE counter SET n = n + 1; INSERT INTO log SELECT n, randomblob(abs(random()) % 20) FROM counter;"
+                    // What is large is written over, so that hours of writing, and a snapshot after each kill, stay small.
+                    + " INSERT OR REPLACE INTO large SELECT n % 300, randomblob(abs(random()) % 3000) FROM counter; COMMIT"
             );
             if (random.Next(60) == 0)
                 Checkpoint(connection, random);
