@@ -137,6 +137,8 @@ internal sealed partial class RequestHandler
                     return await CustomPageAsync(templates, context, state) ?? await ShowAsync(context, state, 404, e.Errors);
                 case DatasetteException e:
                     return await ShowAsync(context, state, e.Status, e.Errors);
+                case BadHttpRequestException e:
+                    return await ShowAsync(context, state, e.StatusCode, [e.Message]);
                 case TemplateException e:
                     return await TemplateFailureAsync(context, state, e);
                 case QueryInterruptedException e:

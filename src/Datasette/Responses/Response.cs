@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Text;
 using Microsoft.AspNetCore.Http;
 
 namespace Datasette.Responses;
@@ -40,9 +42,26 @@ internal abstract class Response : IResult
         response.ContentType = ContentType;
         foreach (var (name, value) in headers)
         {
-            response.Headers.Append(name, value);
+            response.Headers.Append(name, Printable(value));
         }
         return WriteAsync(httpContext);
+    }
+
+    /// <summary>A header holds printable ASCII: of what a visitor sent as it is, in an address that is given back, the rest is written as addresses do.</summary>
+    private static string Printable(string value)
+    {
+        if (!value.AsSpan().ContainsAnyExceptInRange(' ', '~'))
+        {
+            return value;
+        }
+        var text = new StringBuilder();
+        foreach (var letter in Encoding.UTF8.GetBytes(value))
+        {
+            _ = letter is >= (byte)' ' and <= (byte)'~'
+                ? text.Append((char)letter)
+                : text.Append(CultureInfo.InvariantCulture, $"%{letter:X2}");
+        }
+        return text.ToString();
     }
 
     protected abstract Task WriteAsync(HttpContext context);
