@@ -46,11 +46,7 @@ internal static partial class FuzzTargets
                     reach = file.MaxTxid.Value;
                 }
             }
-        )
-        {
-            // Each level is listed anew.
-            Allowed = size => (40L * size) + FuzzTarget.FourPages,
-        };
+        );
 
     private static byte[] Keys(params (int Level, ulong Min, ulong Max)[] files) =>
         Encoding.Latin1.GetBytes(
