@@ -155,6 +155,10 @@ internal sealed class ServeCommand
         {
             throw new StartupException("--headers and --token can only be used with --get.");
         }
+        if (parsed.GetValue(actor) is not null)
+        {
+            throw new StartupException("--actor can only be used with --get: it does not sign anybody in.");
+        }
         var server = await DatasetteServer.StartAsync(options, plugins, ct);
         Announce(server, options, parsed.GetValue(open));
         if (options.Reload)

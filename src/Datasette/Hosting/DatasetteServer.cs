@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Datasette.Plugins;
 using Microsoft.AspNetCore.Builder;
@@ -104,7 +105,8 @@ internal sealed class DatasetteServer : IAsyncDisposable
         logging(builder.Logging);
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = Grace);
         builder.Services.Configure<ConsoleLifetimeOptions>(console => console.SuppressStatusMessages = true);
-        if (options.SslCertFile is not null)
+        var certificate = Certificate(options);
+        if (certificate is not null)
         {
             builder.WebHost.UseKestrelHttpsConfiguration();
         }
@@ -118,24 +120,53 @@ internal sealed class DatasetteServer : IAsyncDisposable
             kestrel.Limits.MaxRequestHeadersTotalSize = 96 * 1024;
             if (options.Uds is { } socket)
             {
+                RequireFolder(socket);
                 kestrel.ListenUnixSocket(socket);
             }
             else
             {
                 foreach (var address in Resolve(options.Host))
                 {
-                    kestrel.Listen(address, options.Port, listen => UseTls(listen, options));
+                    kestrel.Listen(address, options.Port, listen => UseTls(listen, certificate));
                 }
             }
         });
         return builder.Build();
     }
 
-    private static void UseTls(ListenOptions listen, ServeOptions options)
+    private static void UseTls(ListenOptions listen, X509Certificate2? certificate)
     {
-        if (options.SslCertFile is { } file)
+        if (certificate is not null)
         {
-            listen.UseHttps(X509Certificate2.CreateFromPemFile(file, options.SslKeyFile));
+            listen.UseHttps(certificate);
+        }
+    }
+
+    private static X509Certificate2? Certificate(ServeOptions options)
+    {
+        if (options.SslCertFile is not { } file)
+        {
+            // Whoever gives a key does not want to be heard by others.
+            return options.SslKeyFile is null
+                ? null
+                : throw new StartupException("--ssl-keyfile needs the certificate as well: give it with --ssl-certfile.", 2);
+        }
+        try
+        {
+            return X509Certificate2.CreateFromPemFile(file, options.SslKeyFile);
+        }
+        catch (CryptographicException e)
+        {
+            var key = options.SslKeyFile is { } own ? $" with the key {own} of --ssl-keyfile" : "";
+            throw new StartupException($"The certificate {file} of --ssl-certfile{key} cannot be used: {e.Message}", innerException: e);
+        }
+    }
+
+    private static void RequireFolder(string socket)
+    {
+        if (Path.GetDirectoryName(Path.GetFullPath(socket)) is { } folder && !Directory.Exists(folder))
+        {
+            throw new StartupException($"Cannot listen on the socket {socket}: the folder {folder} does not exist. Make it first.");
         }
     }
 

@@ -49,6 +49,15 @@ public sealed class WrongUsageTests : IDisposable
     [InlineData(2, "Invalid value for '-e' / '--expires-after': 0 is not in the range", "create-token root --secret x -e 0")]
     [InlineData(2, "is the database data.db itself", "inspect data.db --inspect-file ./data.db")]
     [InlineData(1, "The inspect file nowhere/x.json cannot be written", "inspect data.db --inspect-file nowhere/x.json")]
+    [InlineData(2, "--ssl-keyfile needs the certificate as well", "data.db -p 0 --ssl-keyfile data.db")]
+    [InlineData(1, "The certificate data.db of --ssl-certfile cannot be used: ", "data.db -p 0 --ssl-certfile data.db")]
+    [InlineData(
+        1,
+        "The certificate data.db of --ssl-certfile with the key data.db of --ssl-keyfile cannot be used: ",
+        "data.db -p 0 --ssl-certfile data.db --ssl-keyfile data.db"
+    )]
+    [InlineData(1, "Cannot listen on the socket nowhere/s: the folder ", "data.db --uds nowhere/s")]
+    [InlineData(1, "--actor can only be used with --get", "data.db -p 0 --actor {}")]
     [Trait("Rule", "C002")]
     public Task Arguments(int exitCode, string message, string arguments) => RefusedAsync(exitCode, message, arguments.Split(' '));
 
