@@ -94,7 +94,9 @@ internal sealed class ConfigMapper(string file, ObjectStoreFactory stores, List<
         {
             case (not null, not null):
                 throw ConfigError.Text($"{number}: cannot specify both 'path' and 'dir'", null);
+            // An empty text, for instance of a variable that is not set, is none.
             case (null, null):
+            case (not null, null) when Get(db, "path") is null:
                 throw ConfigError.Text($"{number}: must specify 'path' or 'dir'", "path: /path/to/db", db.Place);
             case (_, not null) when db.Find("pattern") is null:
                 throw ConfigError.Text($"{number}: 'dir' needs 'pattern'", "pattern: \"*.db\"", db.Place);
