@@ -33,6 +33,14 @@ internal sealed class YamlConfigReader
     /// <exception cref="ConfigSyntaxException">It is no YAML, or uses what a configuration must not.</exception>
     public static JsonNode? Read(string text, string file, ConfigDocument document)
     {
+        var zero = text.IndexOf('\0', StringComparison.Ordinal);
+        if (zero >= 0)
+        {
+            // Behind a '%' the parser looks for the end of the line through thousands of millions of zeros that are not there.
+            var line = text.AsSpan(0, zero).Count('\n') + 1;
+            throw new ConfigSyntaxException("a zero byte is no text", line, zero - text.LastIndexOf('\n', zero));
+        }
+
         var reader = new YamlConfigReader(text, file, document);
         try
         {

@@ -26,6 +26,7 @@ internal sealed class YamlDocument
     /// <exception cref="LitestreamException">The text is no YAML, or its top is no mapping.</exception>
     public static ConfigMapping Parse(string file, string text)
     {
+        RequireText(file, text);
         var document = new YamlDocument(file, text);
         try
         {
@@ -44,6 +45,20 @@ internal sealed class YamlDocument
                 text
             );
         }
+    }
+
+    /// <summary>Behind a '%' the parser looks for the end of the line through thousands of millions of zeros that are not there.</summary>
+    private static void RequireText(string file, string text)
+    {
+        var at = text.IndexOf('\0', StringComparison.Ordinal);
+        if (at < 0)
+            return;
+        var line = text.AsSpan(0, at).Count('\n') + 1;
+        throw ConfigError.At(
+            new ConfigPlace(file, line, at - text.LastIndexOf('\n', at)),
+            "a zero byte is no text: this is no YAML file",
+            null
+        );
     }
 
     private Mark LastEnd => _parser.Current?.End ?? Mark.Empty;

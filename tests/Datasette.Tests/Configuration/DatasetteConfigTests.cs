@@ -71,6 +71,16 @@ public sealed class DatasetteConfigTests : IDisposable
     }
 
     [Fact]
+    public void Load_ZeroByte_IsRefusedAtOnce() // found by fuzzing: the parser took ten seconds for it
+    {
+        using var folder = new TempFolder();
+        var file = folder.Combine("zero.yaml");
+        File.WriteAllText(file, "title: [\n%a\0\0\0");
+        var failure = Assert.Throws<StartupException>(() => DatasetteConfig.Load(file, null, []));
+        Assert.Contains("zero.yaml:2:3: not valid JSON or YAML: a zero byte is no text", failure.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Load_MissingFile_IsWrongUsage()
     {
         var failure = Assert.Throws<StartupException>(() => DatasetteConfig.Load(_folder.Combine("nope.json"), null, []));

@@ -265,6 +265,10 @@ public sealed class LitestreamConfigTests
         Assert.All(config.Databases, d => Assert.Equal(TimeSpan.FromSeconds(7), d.Options.MonitorInterval));
     }
 
+    [Fact]
+    public void Parse_ZeroByte_IsRefusedAtOnce() => // found by fuzzing: the parser took ten seconds for it
+        Assert.Equal("c.yml:2:3: a zero byte is no text: this is no YAML file", Fails("dbs: [\n%a\0\0\0").Message);
+
     [Theory]
     [InlineData("dbs:\n  - path: [\n", "yaml: line 2: ")]
     [InlineData("a: b: c\n", "yaml: line 1: ")]
